@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every dump offers, whatever its container."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, Self
+
+ByteOrder = Literal["little", "big"]
+
+
+class Range(NamedTuple):
+    """A half-open range ``[start, end)`` of guest-physical byte addresses."""
+
+    start: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One ELF note: Nhdr name without its NUL, n_type and the descriptor bytes.
+
+    ``offset`` is the file offset of the note's header (for a flattened kdump:
+    in the image that the records rebuild).
+    """
+
+    name: str
+    type: int
+    desc: bytes
+    offset: int
+
+
+class Dump(ABC):
+    """Random access to one guest's physical memory and to the dump's notes.
+
+    Opening reads headers and indexes only; memory is read as it is asked for.
+    ``read`` may be called from several threads at once.
+
+    Attributes:
+        path: the (first) file, as it was given.
+        format: "elf" or "kdump".
+        flattened: True for the makedumpfile flattened container.
+        compression: "none", "zlib", "lzo", "snappy" or "zstd", as the header says.
+        arch: "x86_64", "i386", "aarch64", ...; "unknown" where the dump doesn't say.
+        byte_order: of the headers, which is the guest's.
+        page_size: the dump's unit in bytes (kdump block_size; 4096 for ELF).
+        header: the format's own header facts, a frozen dataclass of its module.
+        notes: all ELF notes in file order.
+        ram: the guest-physical ranges the dump describes, sorted and disjoint.
+        vmcoreinfo: the descriptor of the VMCOREINFO note, NULs stripped, or None.
+        complete: False when the file is cut off or flagged incomplete.
+        warnings: what looked odd on opening, a line each.
+    """
+
+    path: str
+    format: str
+    flattened: bool = False
+    compression: str = "none"
+    arch: str
+    byte_order: ByteOrder
+    page_size: int
+    header: Any
+    notes: tuple[Note, ...]
+    ram: tuple[Range, ...]
+    vmcoreinfo: bytes | None
+    complete: bool
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def ram_bytes(self) -> int:
+        """Total of the RAM ranges in bytes."""
+        return sum(r.size for r in self.ram)
+
+    @abstractmethod
+    def read(self, paddr: int, size: int) -> bytes:
+        """Return exactly ``size`` bytes of guest-physical memory from ``paddr``.
+
+        Raises:
+            MissingMemory: some byte of the range is not in the dump
+                (ExcludedPage where the dump says that it was left out).
+            CorruptDump: the stored page can't be decoded.
+        """
+
+    @abstractmethod
+    def page_heads(self, size: int) -> Iterator[tuple[int, bytes]]:
+        """Yield ``(paddr, first size bytes)`` for each stored page worth a look.
+
+        For full searches: pages known to be all zero without reading them may be
+        left out, a compressed page is inflated no further than ``size`` needs, and
+        a page that can't be decoded is skipped. Addresses ascend.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the file; reads fail afterwards."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()

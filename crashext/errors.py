@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every error that crashext raises on purpose, under one base class.
+
+The message of each is one line, fit to be shown to the user after
+:func:`crashext.text.printable` (it may carry text from the dump).
+"""
+
+from __future__ import annotations
+
+
+class CrashExtError(Exception):
+    """Base of all errors of this package; never raised itself."""
+
+
+class DumpError(CrashExtError):
+    """A dump file can't be used: says the file, the offset and what is wrong.
+
+    ``offset`` is a byte offset in the file, or None where none applies.
+    """
+
+    def __init__(self, problem: str, *, path: str, offset: int | None = None) -> None:
+        self.problem = problem
+        self.path = path
+        self.offset = offset
+        where = path if offset is None else f"{path}: offset {offset:#x}"
+        super().__init__(f"{where}: {problem}")
+
+
+class UnreadableDump(DumpError):
+    """The file can't be opened or read: missing, a directory, an I/O error."""
+
+
+class UnknownFormat(DumpError):
+    """The file is no dump that we know."""
+
+
+class UnsupportedDump(DumpError):
+    """The file is a dump of a known kind that we don't read; the message names it."""
+
+
+class CorruptDump(DumpError):
+    """A header, note, page or record of the dump contradicts itself or the file's size."""
+
+
+class MissingMemory(CrashExtError):
+    """The dump holds no memory at a guest-physical address.
+
+    ``paddr`` is the first missing byte.
+    """
+
+    reason = "the dump has no memory there"
+
+    def __init__(self, *, paddr: int, path: str = "") -> None:
+        self.paddr = paddr
+        self.path = path
+        super().__init__(f"{path + ': ' if path else ''}physical address {paddr:#x}: {self.reason}")
+
+
+class ExcludedPage(MissingMemory):
+    """The page exists in the guest, but whoever wrote or filtered the dump left it out."""
+
+    reason = "the page was left out of the dump"
+
+
+class SymbolFileError(CrashExtError):
+    """A vmlinux can't be used: not readable, not an ELF, without a symbol table."""
+
+    def __init__(self, problem: str, *, path: str) -> None:
+        self.problem = problem
+        self.path = path
+        super().__init__(f"{path}: {problem}")
+
+
+class SessionError(CrashExtError):
+    """The crash session refused or failed something that was asked of it."""

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Making text from a dump, and numbers, fit to be shown."""
+
+from __future__ import annotations
+
+_MASK64 = (1 << 64) - 1
+
+
+def printable(text: str | bytes) -> str:
+    """Return ``text`` with control and non-ASCII characters escaped as ``\\xNN``.
+
+    A guest controls its memory: an escape sequence in a banner must not reach
+    the user's terminal.
+    """
+    if isinstance(text, str):
+        text = text.encode("utf-8", "surrogateescape")
+    return "".join(chr(b) if 0x20 <= b < 0x7F else f"\\x{b:02x}" for b in text)
+
+
+def hex64(value: int) -> str:
+    """Lower-case hex with 0x; a negative value as 64-bit two's complement."""
+    return f"{value & _MASK64:#x}"
+
+
+def signed64(value: int) -> int:
+    """The signed reading of a 64-bit two's complement number."""
+    value &= _MASK64
+    return value - (1 << 64) if value >> 63 else value
+
+
+def size_text(size: int) -> str:
+    """A byte count for people: ``512 MiB``, ``1.5 GiB``."""
+    for unit, shift in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if size >> shift:
+            return f"{size / (1 << shift):.4g} {unit}"
+    return f"{size} bytes"
