@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""x86_64: address-space constants, CPU state from QEMU's notes, interrupt gates."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from ..dumps.base import Note
+
+PAGE_SIZE = 4096
+PMD_SIZE = 2 << 20
+
+#: Where the kernel image is mapped: VA = PA - phys_base + START_KERNEL_MAP
+#: (arch/x86/include/asm/page_64_types.h, __START_KERNEL_map).
+START_KERNEL_MAP = 0xFFFF_FFFF_8000_0000
+#: The largest window the image may be placed in: KERNEL_IMAGE_SIZE is 1 GiB with
+#: RANDOMIZE_BASE, 512 MiB without (page_64_types.h); the page tables tell which.
+KERNEL_IMAGE_MAX = 1 << 30
+#: phys_base is a multiple of this: __startup_64 refuses to boot otherwise (head64.c).
+PHYS_BASE_ALIGN = PMD_SIZE
+#: MAXPHYADDR of the architecture; no page frame lies above.
+MAX_PADDR = 1 << 52
+
+CR0_PG = 1 << 31
+CR4_PAE = 1 << 5
+CR4_LA57 = 1 << 12
+#: CR3 bits that are flags or the PCID, not an address (SDM vol. 3, 4.5).
+CR3_FLAGS = 0xFFF
+#: With page-table isolation the user table is the odd page of a pair
+#: (arch/x86/include/asm/pgtable.h, PTI_PGTABLE_SWITCH_BIT).
+CR3_PTI_USER = 1 << 12
+
+# target/i386/arch_dump.c, struct QEMUCPUState: version, size, then registers; the
+# version has never changed, so the size field says what is there.
+_QEMU_NOTE_NAME = "QEMU"
+_QEMU_NOTE_MIN = 432
+_QEMU_HEAD = struct.Struct("<II")
+_RSP, _RIP, _CS, _GS_BASE, _IDT, _CR0, _CR3, _CR4, _KERNEL_GS = (
+    56, 136, 152, 264, 368, 392, 416, 424, 432,
+)  # fmt: skip
+_CS_LONG_MODE = 1 << 21
+
+
+@dataclass(frozen=True, slots=True)
+class CpuState:
+    """The registers of one vCPU that say where its kernel is, from its QEMU note.
+
+    ``kernel_gs_base`` is None for QEMU before 3.0, which did not write it.
+    """
+
+    index: int
+    rip: int
+    rsp: int
+    cs: int
+    cs_flags: int
+    gs_base: int
+    kernel_gs_base: int | None
+    idt_base: int
+    idt_limit: int
+    cr0: int
+    cr3: int
+    cr4: int
+
+    @property
+    def empty(self) -> bool:
+        """True when the note is all zero: no CPU runs like that."""
+        return not (self.cr0 or self.cr3 or self.cr4 or self.rip)
+
+    @property
+    def paging(self) -> bool:
+        """True when long-mode page tables are in use (PG and PAE are set)."""
+        return bool(self.cr0 & CR0_PG and self.cr4 & CR4_PAE)
+
+    @property
+    def levels(self) -> int:
+        """Levels of its page tables: 5 with CR4.LA57, else 4."""
+        return 5 if self.cr4 & CR4_LA57 else 4
+
+    @property
+    def roots(self) -> tuple[int, ...]:
+        """Physical addresses that may be its kernel's top-level table.
+
+        The table that CR3 names; with the PTI switch bit set first its even
+        neighbour, which is the kernel's own table where PTI is in use.
+        """
+        root = self.cr3 & (MAX_PADDR - 1) & ~CR3_FLAGS
+        return (root & ~CR3_PTI_USER, root) if root & CR3_PTI_USER else (root,)
+
+    @property
+    def mode(self) -> str:
+        """The mode it runs in, in words."""
+        if not self.cr0 & 1:
+            return "real mode"
+        if not self.cr0 & CR0_PG:
+            return "protected mode without paging"
+        if not self.cs_flags & _CS_LONG_MODE:
+            return "32-bit code" + (", user" if self.cs & 3 else "")
+        return "user mode" if self.cs & 3 else "kernel mode"
+
+
+def cpu_states(notes: tuple[Note, ...]) -> tuple[CpuState, ...]:
+    """The vCPUs of a dump, in the order of their QEMU notes; malformed notes are left out."""
+    descs = [n.desc for n in notes if n.name == _QEMU_NOTE_NAME]
+    return tuple(
+        _cpu_state(index, desc) for index, desc in enumerate(descs) if _is_cpu_state(desc)
+    )
+
+
+def _is_cpu_state(desc: bytes) -> bool:
+    return len(desc) >= _QEMU_NOTE_MIN
+
+
+def _cpu_state(index: int, desc: bytes) -> CpuState:
+    def u64(offset: int) -> int:
+        return int.from_bytes(desc[offset : offset + 8], "little")
+
+    def u32(offset: int) -> int:
+        return int.from_bytes(desc[offset : offset + 4], "little")
+
+    _version, size = _QEMU_HEAD.unpack_from(desc)
+    has_kernel_gs = min(size, len(desc)) >= _KERNEL_GS + 8
+    return CpuState(
+        index=index,
+        rip=u64(_RIP),
+        rsp=u64(_RSP),
+        cs=u32(_CS),
+        cs_flags=u32(_CS + 8),
+        gs_base=u64(_GS_BASE),
+        kernel_gs_base=u64(_KERNEL_GS) if has_kernel_gs else None,
+        idt_base=u64(_IDT + 16),
+        idt_limit=u32(_IDT + 4),
+        cr0=u64(_CR0),
+        cr3=u64(_CR3),
+        cr4=u64(_CR4),
+    )
+
+
+def gate_handler(gate: bytes) -> int | None:
+    """The handler address in a 64-bit interrupt gate (16 bytes), None if not present.
+
+    Layout: SDM vol. 3, 6.14.1; the kernel's struct gate_struct.
+    """
+    low, _selector, bits, middle, high, _zero = struct.unpack("<HHHHII", gate)
+    if not bits >> 15:
+        return None
+    return int(low | middle << 16 | high << 32)
+
+
+def is_image_vaddr(vaddr: int) -> bool:
+    """True when ``vaddr`` lies in the window the kernel image is mapped in."""
+    return START_KERNEL_MAP <= vaddr < START_KERNEL_MAP + KERNEL_IMAGE_MAX
+
+
+def image_paddr(vaddr: int, phys_base: int) -> int:
+    """Where an address of the kernel image lies physically (__pa_symbol)."""
+    return vaddr - START_KERNEL_MAP + phys_base

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""x86_64 page tables: translating one address, and listing the kernel-image mapping.
+
+Formats are those of Intel SDM vol. 3, 4.5. Tables come from a hostile guest: every
+walk has a fixed number of steps, and an entry that leaves the dump just ends it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from .x86_64 import MAX_PADDR, PAGE_SIZE, PMD_SIZE, START_KERNEL_MAP
+
+_PRESENT = 1 << 0
+_WRITABLE = 1 << 1
+_LARGE = 1 << 7
+_NX = 1 << 63
+_ENTRIES = 512
+_TABLE = struct.Struct("<512Q")
+_FRAME = (MAX_PADDR - 1) & ~(PAGE_SIZE - 1)
+#: 4 KiB tables looked into by image_mappings: an image has a handful where rights
+#: change; modules share the window in kernels without RANDOMIZE_BASE.
+_MAX_PTE_TABLES = 16
+
+
+class Memory(Protocol):
+    """What the walk needs of guest-physical memory."""
+
+    def get(self, paddr: int, size: int) -> bytes | None:
+        """Bytes at ``paddr``, or None where there is no memory."""
+
+    def u64(self, paddr: int) -> int | None:
+        """The 64-bit number at ``paddr``, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A run of virtual addresses mapped to consecutive physical ones.
+
+    ``size`` in bytes; ``writable`` and ``executable`` as the last-level entry says.
+    """
+
+    vaddr: int
+    paddr: int
+    size: int
+    writable: bool
+    executable: bool
+
+    @property
+    def end(self) -> int:
+        """First virtual address behind the run."""
+        return self.vaddr + self.size
+
+    @property
+    def phys_base(self) -> int:
+        """What phys_base is, if this run belongs to the kernel image."""
+        return self.paddr - (self.vaddr - START_KERNEL_MAP)
+
+
+class PageTables:
+    """One address space: a top-level table at ``root`` with 4 or 5 ``levels``.
+
+    ``encryption_mask`` is the C-bit of SME/SEV in entries, 0 without memory encryption.
+    """
+
+    def __init__(self, memory: Memory, root: int, levels: int, encryption_mask: int = 0) -> None:
+        self._memory = memory
+        self.root = root
+        self.levels = levels
+        self._frame = _FRAME & ~encryption_mask
+
+    def translate(self, vaddr: int) -> int | None:
+        """The physical address that ``vaddr`` is mapped to, or None."""
+        table = self.root
+        for level in range(self.levels, 0, -1):
+            shift = 12 + 9 * (level - 1)
+            entry = self._memory.u64(table + (vaddr >> shift & 511) * 8)
+            if entry is None or not entry & _PRESENT:
+                return None
+            if level == 1 or (level <= 3 and entry & _LARGE):
+                offset = (1 << shift) - 1
+                return (entry & self._frame & ~offset) | (vaddr & offset)
+            table = entry & self._frame
+        return None
+
+    def image_mappings(self) -> tuple[Mapping, ...]:
+        """The mapped runs of the 1 GiB window at START_KERNEL_MAP, ascending.
+
+        2 MiB entries and the pages below 4 KiB tables alike; adjacent ones that are
+        consecutive in physical memory and equal in rights are joined.
+        """
+        pmd_table = self._pmd_table(START_KERNEL_MAP)
+        if pmd_table is None:
+            return ()
+        return tuple(_joined(self._pmd_runs(pmd_table)))
+
+    def _pmd_table(self, vaddr: int) -> int | None:
+        """Physical address of the level-2 table that covers ``vaddr``."""
+        table = self.root
+        for level in range(self.levels, 2, -1):
+            entry = self._memory.u64(table + (vaddr >> (12 + 9 * (level - 1)) & 511) * 8)
+            if entry is None or not entry & _PRESENT or (level == 3 and entry & _LARGE):
+                return None
+            table = entry & self._frame
+        return table
+
+    def _pmd_runs(self, pmd_table: int) -> Iterator[Mapping]:
+        pte_tables = 0
+        for index, entry in self._present(pmd_table):
+            vaddr = START_KERNEL_MAP + index * PMD_SIZE
+            if entry & _LARGE:
+                paddr = entry & self._frame & ~(PMD_SIZE - 1)
+                yield _mapping(vaddr, paddr, PMD_SIZE, entry)
+            elif pte_tables < _MAX_PTE_TABLES:
+                pte_tables += 1
+                yield from self._pte_runs(entry & self._frame, vaddr)
+
+    def _pte_runs(self, pte_table: int, vaddr: int) -> Iterator[Mapping]:
+        for index, entry in self._present(pte_table):
+            yield _mapping(vaddr + index * PAGE_SIZE, entry & self._frame, PAGE_SIZE, entry)
+
+    def _present(self, table: int) -> Iterator[tuple[int, int]]:
+        data = self._memory.get(table, PAGE_SIZE)
+        if data is None:
+            return
+        for index, entry in enumerate(_TABLE.unpack(data)):
+            if entry & _PRESENT:
+                yield index, entry
+
+
+def encryption_mask(memory: Memory, root: int, ram_end: int) -> int:
+    """The C-bit used in the table at ``root``, or 0.
+
+    AMD APM vol. 2, 7.10: one address bit, whose number only CPUID tells (47 and 51
+    are in use), is set in every entry that points to encrypted memory. Tables
+    themselves always are, so it is the bit above all RAM that every present entry
+    shares.
+    """
+    data = memory.get(root, PAGE_SIZE)
+    if data is None:
+        return 0
+    shared = _FRAME & ~((1 << max(ram_end - 1, PAGE_SIZE).bit_length()) - 1)
+    present = [entry for entry in _TABLE.unpack(data) if entry & _PRESENT]
+    for entry in present:
+        shared &= entry
+    return shared if present and shared.bit_count() == 1 else 0
+
+
+def _mapping(vaddr: int, paddr: int, size: int, entry: int) -> Mapping:
+    return Mapping(vaddr, paddr, size, bool(entry & _WRITABLE), not entry & _NX)
+
+
+def _joined(runs: Iterator[Mapping]) -> Iterator[Mapping]:
+    last: Mapping | None = None
+    for run in runs:
+        if last is not None and _continues(last, run):
+            last = Mapping(
+                last.vaddr, last.paddr, last.size + run.size, last.writable, last.executable
+            )
+            continue
+        if last is not None:
+            yield last
+        last = run
+    if last is not None:
+        yield last
+
+
+def _continues(last: Mapping, run: Mapping) -> bool:
+    return (
+        run.vaddr == last.end
+        and run.phys_base == last.phys_base
+        and (run.writable, run.executable) == (last.writable, last.executable)
+    )

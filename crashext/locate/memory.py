@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Guest-physical memory as the search reads it: by page, cached, counted."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from ..arch.x86_64 import PAGE_SIZE
+from ..errors import CorruptDump, MissingMemory
+
+_CACHE_PAGES = 4096
+
+
+class PhysMemory:
+    """A page cache over ``read(paddr, size)`` of a dump or of a crash session.
+
+    A page that can't be decoded counts as missing: one bad page must not end a
+    search that other pages answer. ``pages_read`` counts the pages asked of the
+    dump, ``bad_pages`` remembers those that were damaged.
+    """
+
+    def __init__(self, read: Callable[[int, int], bytes]) -> None:
+        self._read = read
+        self._pages: OrderedDict[int, bytes | None] = OrderedDict()
+        self.pages_read = 0
+        self.bad_pages: dict[int, str] = {}
+
+    def read(self, paddr: int, size: int) -> bytes:
+        """Exactly ``size`` bytes from ``paddr``; MissingMemory where the dump has none."""
+        parts = []
+        end = paddr + size
+        while paddr < end:
+            base = paddr & ~(PAGE_SIZE - 1)
+            take = min(end, base + PAGE_SIZE) - paddr
+            parts.append(self.page(base)[paddr - base : paddr - base + take])
+            paddr += take
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def page(self, paddr: int) -> bytes:
+        """The page at the page-aligned ``paddr``."""
+        if paddr in self._pages:
+            page = self._pages[paddr]
+            self._pages.move_to_end(paddr)
+        else:
+            page = self._fetch(paddr)
+            self._pages[paddr] = page
+            if len(self._pages) > _CACHE_PAGES:
+                self._pages.popitem(last=False)
+        if page is None:
+            raise MissingMemory(paddr=paddr)
+        return page
+
+    def get(self, paddr: int, size: int) -> bytes | None:
+        """Like :meth:`read`, with None for memory that is not there."""
+        try:
+            return self.read(paddr, size)
+        except MissingMemory:
+            return None
+
+    def u64(self, paddr: int) -> int | None:
+        """The little-endian 64-bit number at ``paddr``; None if not in the dump."""
+        data = self.get(paddr, 8)
+        return None if data is None else int.from_bytes(data, "little")
+
+    def _fetch(self, paddr: int) -> bytes | None:
+        if paddr < 0:
+            return None
+        self.pages_read += 1
+        try:
+            return self._read(paddr, PAGE_SIZE)
+        except MissingMemory:
+            return None
+        except CorruptDump as error:
+            self.bad_pages[paddr] = str(error)
+            return None
