@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``python3 -m lab``: make real dumps (see ``--help``)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+
+from .errors import LabError
+from .scenarios import SCENARIOS
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return the exit status (0 done, 1 something failed)."""
+    options = _parser().parse_args(argv)
+    try:
+        return int(options.command(options))
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python3 -m lab", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    listing = commands.add_parser("list", help="list the scenarios")
+    listing.set_defaults(command=_list)
+    dumps = commands.add_parser("dumps", help="boot guests and dump them into lab/dumps")
+    dumps.add_argument("names", nargs="*", metavar="SCENARIO", help="only these")
+    dumps.add_argument("--group", action="append", choices=("core", "states", "big"))
+    dumps.add_argument("--jobs", type=int, default=2, help="guests at a time (default 2)")
+    dumps.set_defaults(command=_dumps)
+    return parser
+
+
+def _list(_: argparse.Namespace) -> int:
+    for scenario in SCENARIOS:
+        print(f"{scenario.group:7} {scenario.name:18} {scenario.shows}")
+    return 0
+
+
+def _dumps(options: argparse.Namespace) -> int:
+    from .batch import make_all
+
+    return make_all(options.names, options.group or ["core"], jobs=options.jobs, say=_say)
+
+
+def _say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

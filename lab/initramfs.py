@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guest's whole userland: busybox, our /init and what a scenario adds."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from .cpio import Cpio
+from .errors import LabError, run
+from .kernels import MODULES, Kernel
+
+GUEST = Path(__file__).parent / "guest"
+
+
+def build(
+    *,
+    kernels: tuple[Kernel, ...],
+    programs: tuple[str, ...] = (),
+    files: Mapping[str, bytes] | None = None,
+) -> bytes:
+    """Return an initramfs that serves any of ``kernels``.
+
+    Args:
+        programs: tools of this machine to take along with their shared libraries.
+        files: more files, by their path in the guest.
+    """
+    archive = Cpio()
+    for directory in ("bin", "dev", "proc", "sys", "tmp"):
+        archive.directory(directory)
+    archive.character_device("dev/console", 5, 1)
+    archive.file("bin/busybox", _tool("busybox").read_bytes())
+    archive.file("init", (GUEST / "init").read_bytes())
+    for action in sorted((GUEST / "action").glob("*")):
+        archive.file(f"action/{action.name}", action.read_bytes())
+    archive.file("modules/order", "\n".join((*MODULES, "")).encode())
+    for kernel in kernels:
+        for module in sorted(kernel.modules.glob("*.ko")):
+            archive.file(f"modules/{kernel.release}/{module.name}", module.read_bytes())
+    for path in sorted({path for name in programs for path in _with_libraries(_tool(name))}):
+        archive.file(str(path).lstrip("/"), path.read_bytes())
+    for name, data in (files or {}).items():
+        archive.file(name.lstrip("/"), data)
+    return gzip.compress(bytes(archive), compresslevel=1, mtime=0)
+
+
+def _tool(name: str) -> Path:
+    found = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
+    if found is None:
+        raise LabError(f"{name}: not installed (run `make setup`)")
+    return Path(found)
+
+
+def _with_libraries(program: Path) -> set[Path]:
+    """A program and the libraries that ldd lists for it, loader included."""
+    return {program, *(Path(name) for name in re.findall(r"(/\S+) \(0x", run(["ldd", program])))}

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One running QEMU: its console in a file, its monitor on a socket, every wait limited."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from .errors import LabError
+from .qmp import Qmp
+
+QEMU = "qemu-system-x86_64"
+_POLL_SECONDS = 0.1
+
+
+class Machine:
+    """A guest under QEMU's own translator (TCG), so that no /dev/kvm is needed.
+
+    Attributes:
+        console: the file that takes what the guest writes to its serial port.
+    """
+
+    def __init__(self, options: Sequence[str], console: Path) -> None:
+        self.console = console
+        self._directory = tempfile.TemporaryDirectory(prefix="lab-")
+        self._socket = Path(self._directory.name) / "qmp"
+        self._errors = Path(self._directory.name) / "stderr"
+        console.unlink(missing_ok=True)
+        command = [
+            *(QEMU, "-accel", "tcg", "-display", "none", "-nodefaults", "-no-user-config"),
+            *("-qmp", f"unix:{self._socket},server=on,wait=off"),
+            *("-serial", f"file:{console}"),
+            *options,
+        ]
+        try:
+            with self._errors.open("wb") as errors:
+                self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=errors)
+        except FileNotFoundError as missing:
+            self._directory.cleanup()
+            raise LabError(f"{QEMU}: not installed (run `make setup`)") from missing
+        try:
+            self.qmp = self._connect()
+        except LabError:
+            self.stop()
+            raise
+
+    def _connect(self, *, timeout: float = 30) -> Qmp:
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            self._check_alive()
+            try:
+                return Qmp(self._socket)
+            except OSError:
+                time.sleep(_POLL_SECONDS)
+        raise LabError(f"QEMU: no monitor after {timeout:.0f} s")
+
+    def _check_alive(self) -> None:
+        if self._process.poll() is not None:
+            said = self._errors.read_text(errors="replace").strip().splitlines()[-1:]
+            raise LabError(f"QEMU ended by itself: {said[0] if said else 'it says nothing'}")
+
+    def wait_for(self, pattern: str, *, timeout: float) -> str:
+        """Wait until the console's text matches ``pattern`` and return that text.
+
+        Raises:
+            LabError: QEMU ends first or ``timeout`` seconds pass; names the console file.
+        """
+        end = time.monotonic() + timeout
+        while True:
+            text = self.console_text()
+            if re.search(pattern, text):
+                return text
+            self._check_alive()
+            if time.monotonic() > end:
+                raise LabError(
+                    f"the guest did not say {pattern!r} in {timeout:.0f} s; "
+                    f"its console is in {self.console}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def console_text(self) -> str:
+        """All that the guest has written so far."""
+        if not self.console.exists():
+            return ""
+        return self.console.read_bytes().decode("utf-8", "replace").replace("\r", "")
+
+    def dump(self, path: Path, *, file_format: str) -> None:
+        """Have QEMU write the guest's memory; ``file_format`` as in QMP ``dump-guest-memory``."""
+        arguments: dict[str, Any] = {"paging": False, "protocol": f"file:{path}"}
+        if file_format != "elf":
+            arguments["format"] = file_format
+        self.qmp.execute("dump-guest-memory", timeout=600, **arguments)
+
+    def stop(self) -> None:
+        """End QEMU, whatever it is doing."""
+        if hasattr(self, "qmp"):
+            self.qmp.close()
+        self._process.kill()
+        self._process.wait()
+        self._directory.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
