@@ -77,9 +77,7 @@ class Location:
             "method": self.method,
             "confidence": self.confidence,
             "confirmed_by": list(self.confirmed_by),
-            "evidence": [
-                {"name": e.name, "value": e.value, "held": e.held} for e in self.evidence
-            ],
+            "evidence": [{"name": e.name, "value": e.value, "held": e.held} for e in self.evidence],
             "crash_args": list(self.crash_args),
             "warnings": list(self.warnings),
             "stats": {"pages_read": self.pages_read, "seconds": round(self.seconds, 6)},

@@ -67,8 +67,7 @@ class Vmlinux:
                 raise SymbolFileError("not a 64-bit little-endian ELF file", path=self.path)
             self.machine = str(elf["e_machine"])
             self._loads = [
-                (s["p_vaddr"], s["p_offset"], s["p_filesz"])
-                for s in elf.iter_segments("PT_LOAD")
+                (s["p_vaddr"], s["p_offset"], s["p_filesz"]) for s in elf.iter_segments("PT_LOAD")
             ]
             symtab = elf.get_section_by_name(".symtab")
             strings = elf.get_section_by_name(".strtab")

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Learning which kernel an image is from the image itself, without a vmlinux.
+
+The kernel's page tables tell its parts by their rights: text is executable, .rodata
+neither executable nor writable. The banner and the kernel's own symbol table are in
+.rodata; the symbols then let every check run that a vmlinux would allow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ..arch.x86_64 import PAGE_SIZE
+from ..arch.x86_64_paging import Mapping
+from ..symbols import kallsyms
+from ..symbols.runtime import KnownSymbols
+from .context import Context
+from .from_idt import HANDLERS
+from .image import Image
+from .verify import TOP_TABLES
+
+#: The real banner ends in newline and NUL and has the build number; the format string
+#: of /proc/version and the fragment in compressed images do not.
+_BANNER = re.compile(rb"Linux version \d[^\0\n]{8,900} #\d[^\0\n]{0,200}\n\0")
+#: .rodata of a distribution kernel is 8-20 MiB; more is not looked at.
+_RODATA_MAX = 64 << 20
+WANTED = frozenset(
+    TOP_TABLES
+    + HANDLERS
+    + (
+        "linux_banner", "phys_base", "vmcoreinfo_data", "idt_table", "__start_notes",
+        "__stop_notes", "__pgtable_l5_enabled", "saved_command_line", "elfcorehdr_addr",
+        "boot_params", "_text", "_stext", "init_uts_ns",
+    )
+)  # fmt: skip
+
+
+def identify(context: Context, image: Image, runs: list[Mapping]) -> None:
+    """Give ``image`` its banner and symbols from its own memory, mapped as ``runs``."""
+    if image.text_vaddr is None:
+        return
+    for run in _read_only(runs):
+        block = _block(context, run)
+        if image.banner is None:
+            match = _BANNER.search(block)
+            image.banner = match.group()[:-1] if match else None
+        found = kallsyms.decode(block, run.vaddr, image.text_vaddr, WANTED)
+        if found:
+            image.symbols = KnownSymbols(found, "kallsyms")
+            return
+
+
+def _read_only(runs: list[Mapping]) -> Iterator[Mapping]:
+    """The runs that can be .rodata, likeliest first.
+
+    Before mark_rodata_ro() the whole image has equal rights: then all of it.
+    """
+    rodata = [run for run in runs if not run.writable and not run.executable]
+    yield from sorted(rodata, key=lambda run: -run.size)
+    if not rodata:
+        yield from runs
+
+
+def _block(context: Context, run: Mapping) -> bytes:
+    """The memory of a run; pages that are not in the dump read as zeros."""
+    size = min(run.size, _RODATA_MAX)
+    hole = bytes(PAGE_SIZE)
+    return b"".join(
+        context.memory.get(run.paddr + at, PAGE_SIZE) or hole for at in range(0, size, PAGE_SIZE)
+    )

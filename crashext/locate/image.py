@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One kernel image in guest memory: proposed by candidates, borne out by checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..arch.x86_64 import START_KERNEL_MAP, image_paddr
+from ..symbols.runtime import KnownSymbols, RuntimeSymbols
+from .candidate import Candidate
+from .result import Evidence
+
+
+@dataclass
+class Image:
+    """A kernel image at ``phys_base``; what is not known is None.
+
+    ``candidates`` proposed it, ``cpus`` are the vCPUs whose page tables map it,
+    ``checks`` maps a check's name to what it found. ``matches_vmlinux`` is None
+    without a vmlinux.
+    """
+
+    phys_base: int
+    kaslr_offset: int | None = None
+    text_vaddr: int | None = None
+    levels: int | None = None
+    candidates: list[Candidate] = field(default_factory=list)
+    symbols: RuntimeSymbols = field(default_factory=lambda: KnownSymbols({}, "none"))
+    checks: dict[str, Evidence] = field(default_factory=dict)
+    matches_vmlinux: bool | None = None
+    banner: bytes | None = None
+    build_id: str | None = None
+
+    @property
+    def cpus(self) -> list[int]:
+        """The vCPUs whose page tables map this image."""
+        return [c.cpu for c in self.candidates if c.source == "page-tables" and c.cpu is not None]
+
+    @property
+    def release(self) -> str | None:
+        """The kernel release in the banner: ``6.1.0-18-amd64``."""
+        words = (self.banner or b"").split(b" ", 3)
+        return words[2].decode("ascii", "replace") if len(words) > 3 else None
+
+    @property
+    def text_paddr(self) -> int | None:
+        """Physical address of ``_text``."""
+        return None if self.text_vaddr is None else self.paddr(self.text_vaddr)
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The names of the checks that bear the image out."""
+        return tuple(name for name, check in self.checks.items() if check.held)
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The names of the checks that speak against it."""
+        return tuple(name for name, check in self.checks.items() if check.held is False)
+
+    def paddr(self, vaddr: int) -> int:
+        """Physical address of a run-time address of the image."""
+        return image_paddr(vaddr, self.phys_base)
+
+    def vaddr(self, *names: str) -> int | None:
+        """Run-time address of the first known symbol, if it lies in the image window."""
+        value = self.symbols.vaddr(*names)
+        return value if value is not None and value >= START_KERNEL_MAP else None
+
+
+def group(candidates: Iterable[Candidate]) -> list[Image]:
+    """Join the candidates that can be of one image, in the order they came.
+
+    They agree on phys_base, and on the KASLR offset where both know one.
+    """
+    images: list[Image] = []
+    for candidate in candidates:
+        image = next((i for i in images if _fits(i, candidate)), None)
+        if image is None:
+            image = Image(candidate.phys_base)
+            images.append(image)
+        image.candidates.append(candidate)
+        for name in ("kaslr_offset", "text_vaddr", "levels"):
+            if getattr(image, name) is None:
+                setattr(image, name, getattr(candidate, name))
+    return images
+
+
+def _fits(image: Image, candidate: Candidate) -> bool:
+    return image.phys_base == candidate.phys_base and (
+        None in (image.kaslr_offset, candidate.kaslr_offset)
+        or image.kaslr_offset == candidate.kaslr_offset
+    )

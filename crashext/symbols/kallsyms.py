@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Decoding the kernel's own symbol table from its image in memory.
+
+Written by scripts/kallsyms.c, read by kernel/kallsyms.c: names are compressed with a
+table of 256 tokens. The tables lie in .rodata in one of two orders:
+
+- before 6.4: offsets, relative_base, num_syms, names, markers, [seqs_of_names],
+  token_table, token_index (and before 4.6 absolute addresses instead of the first two);
+- since 6.4: num_syms, names, markers, token_table, token_index, offsets,
+  relative_base, seqs_of_names.
+
+Nothing says where they are, so they are recognised by their own constraints: the token
+table holds the digits in a row, the index must agree with it, the names must fill
+exactly the room that their count and lengths say, and the base is the image's start.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+_DIGITS = b"\0".join(bytes([c]) for c in b"0123456789") + b"\0"
+_INDEX_SIZE = 512
+_MAX_SYMBOLS = 1 << 22
+_MIN_SYMBOLS = 1000
+_TYPES = frozenset(b"AaBbCcDdGgIiNnpRrSsTtUuVvWw?")
+#: An aligned 64-bit word that can be num_syms: the upper half and top byte are zero.
+_COUNT = re.compile(rb"(?s)..[\x00-\x3f]\x00\x00\x00\x00\x00")
+
+
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """The 256 tokens and where table and index lie in the block."""
+
+    text: tuple[bytes, ...]
+    start: int
+    end: int
+
+
+def decode(block: bytes, vaddr: int, text_vaddr: int, wanted: frozenset[str]) -> dict[str, int]:
+    """Run-time addresses of the ``wanted`` symbols, from a copy of the image's .rodata.
+
+    ``block`` is the memory at the 8-byte aligned run-time address ``vaddr``;
+    ``text_vaddr`` is that of ``_text``. Returns what was found; empty where the block
+    holds no (or a damaged) kallsyms.
+    """
+    del vaddr  # all tables are 8-byte aligned in the image, and so is the block
+    for tokens in _token_tables(block):
+        for count_at, count in _counts(block, tokens):
+            names_end = _skip_names(block, count_at + 8, count, tokens.start)
+            if names_end is None:
+                continue
+            addresses = _addresses(block, tokens, count_at, count, text_vaddr)
+            if addresses is not None:
+                names = _names(block, count_at + 8, count, tokens)
+                return _select(names, addresses, wanted)
+    return {}
+
+
+def _token_tables(block: bytes) -> Iterator[_Tokens]:
+    at = block.find(_DIGITS)
+    while at >= 0:
+        tokens = _tokens_around(block, at)
+        if tokens is not None:
+            yield tokens
+        at = block.find(_DIGITS, at + 1)
+
+
+def _tokens_around(block: bytes, digits: int) -> _Tokens | None:
+    """The token table in which the digits' tokens stand at ``digits``."""
+    end = digits
+    for _ in range(256 - ord("0")):
+        end = block.find(b"\0", end, end + 128) + 1
+        if not end:
+            return None
+    index_at = end + 7 & ~7
+    raw = block[index_at : index_at + _INDEX_SIZE]
+    if len(raw) < _INDEX_SIZE:
+        return None
+    index = struct.unpack("<256H", raw)
+    start = digits - index[ord("0")]
+    if index[0] != 0 or start < 0 or any(a >= b for a, b in pairwise(index)):
+        return None
+    text = tuple(block[start + a : block.find(b"\0", start + a)] for a in index)
+    return _Tokens(text, start, index_at + _INDEX_SIZE)
+
+
+def _counts(block: bytes, tokens: _Tokens) -> Iterator[tuple[int, int]]:
+    """Places before the token table where num_syms may stand, nearest to names first."""
+    for match in _COUNT.finditer(block, 0, tokens.start):
+        at = match.start()
+        if at % 8:
+            continue
+        count = int.from_bytes(block[at : at + 4], "little")
+        # A symbol takes at least 3 bytes of names, and 4096 at the very most.
+        room = tokens.start - at
+        fits = _MIN_SYMBOLS <= count < _MAX_SYMBOLS and count * 3 <= room <= count * 64
+        if fits and _looks_like_names(block, at + 8, tokens):
+            yield at, count
+
+
+def _looks_like_names(block: bytes, at: int, tokens: _Tokens) -> bool:
+    for _ in range(32):
+        length, at = _length(block, at)
+        if not length or at + length > tokens.start:
+            return False
+        if tokens.text[block[at]][:1] not in {bytes([t]) for t in _TYPES}:
+            return False
+        at += length
+    return True
+
+
+def _length(block: bytes, at: int) -> tuple[int, int]:
+    """Length of the compressed name at ``at`` and where it starts (ULEB128 since 6.1)."""
+    length = block[at]
+    if length & 0x80:
+        return (length & 0x7F) | block[at + 1] << 7, at + 2
+    return length, at + 1
+
+
+def _skip_names(block: bytes, at: int, count: int, limit: int) -> int | None:
+    """Where ``count`` names end, None if they don't fit or are malformed."""
+    for _ in range(count):
+        length = block[at]
+        if length & 0x80:
+            length, at = _length(block, at)
+            at += length
+        else:
+            at += length + 1
+        if not length or at > limit:
+            return None
+    return at
+
+
+def _addresses(
+    block: bytes, tokens: _Tokens, count_at: int, count: int, text_vaddr: int
+) -> tuple[int, ...] | None:
+    """The run-time address of each symbol, by whichever layout gives the right base."""
+    room = count * 4 + 7 & ~7
+    base_before, base_after = count_at - 8, tokens.end + room
+    for base_at, offsets_at in ((base_before, base_before - room), (base_after, tokens.end)):
+        if offsets_at < 0 or block[base_at : base_at + 8] != text_vaddr.to_bytes(8, "little"):
+            continue
+        offsets = struct.unpack_from(f"<{count}i", block, offsets_at)
+        if any(o < 0 for o in offsets):
+            # KALLSYMS_ABSOLUTE_PERCPU: non-negative offsets are absolute values.
+            return tuple(o if o >= 0 else text_vaddr - 1 - o for o in offsets)
+        return tuple(text_vaddr + o for o in offsets)
+    absolute_at = count_at - count * 8
+    if absolute_at >= 0:
+        absolute = struct.unpack_from(f"<{count}Q", block, absolute_at)
+        if text_vaddr in absolute:
+            return absolute
+    return None
+
+
+def _names(block: bytes, at: int, count: int, tokens: _Tokens) -> Iterator[bytes]:
+    """The ``count`` decompressed names from ``at``, each with its type letter in front."""
+    text = tokens.text
+    for _ in range(count):
+        length, at = _length(block, at)
+        yield b"".join([text[c] for c in block[at : at + length]])
+        at += length
+
+
+def _select(
+    names: Iterator[bytes], addresses: tuple[int, ...], wanted: frozenset[str]
+) -> dict[str, int]:
+    """The addresses of the wanted names; the first of a name wins."""
+    found: dict[str, int] = {}
+    keys = {name.encode(): name for name in wanted}
+    for name, address in zip(names, addresses, strict=True):
+        key = keys.get(name[1:])
+        if key is not None:
+            found.setdefault(key, address)
+            if len(found) == len(keys):
+                break
+    return found
