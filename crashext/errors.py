@@ -62,6 +62,12 @@ class ExcludedPage(MissingMemory):
     reason = "the page was left out of the dump"
 
 
+class TruncatedPage(MissingMemory):
+    """The page was in the dump, but the file is cut off before it."""
+
+    reason = "the dump is cut off before that page"
+
+
 class SymbolFileError(CrashExtError):
     """A vmlinux can't be used: not readable, not an ELF, without a symbol table."""
 
