@@ -29,6 +29,7 @@ class Context:
     vmlinux: Vmlinux | None = None
     use_cpu_state: bool = True
     progress: Progress = lambda what, fraction: None
+    warnings: list[str] = field(default_factory=list)
     _tables: dict[tuple[int, int], PageTables] = field(default_factory=dict)
     _mappings: dict[tuple[int, int], tuple[Mapping, ...]] = field(default_factory=dict)
 
@@ -38,6 +39,19 @@ class Context:
         if not self.use_cpu_state:
             return ()
         return tuple(cpu for cpu in cpu_states(self.dump.notes) if not cpu.empty)
+
+    def warn(self, text: str) -> None:
+        """Add a line to the answer's warnings, once."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def roots(self, cpu: CpuState) -> tuple[int, ...]:
+        """Top-level tables that can be of ``cpu``'s kernel, inside RAM.
+
+        With memory encryption CR3 carries the C-bit, which is no part of the address.
+        """
+        inside = (1 << max(self.ram_end - 1, 0).bit_length()) - 1
+        return tuple(root & inside for root in cpu.roots)
 
     @cached_property
     def ram_end(self) -> int:

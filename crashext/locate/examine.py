@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ..arch.x86_64 import KERNEL_IMAGE_MAX, PMD_SIZE, START_KERNEL_MAP
-from ..arch.x86_64_paging import Mapping as Run
+from ..arch.x86_64_paging import Mapping
 from ..symbols.runtime import KnownSymbols, LinkedSymbols
 from ..symbols.vmlinux import Vmlinux
-from . import from_page_tables, from_vmcoreinfo_memory
+from . import from_page_tables, vmcoreinfo_data
 from .candidate import is_kaslr_offset
+from .claim import measure
 from .context import Context
 from .identify import identify
 from .image import Image
-from .verify import TOP_TABLES, kernel_tables, verify
+from .verify import verify
 
 #: boot_params.hdr.pref_address: LOAD_PHYSICAL_ADDR, where the image was linked to run
 #: (Documentation/arch/x86/boot.rst, offset 0x258).
@@ -27,34 +26,32 @@ def examine(context: Context, image: Image) -> None:
         image.matches_vmlinux = _check_with_vmlinux(context, image, context.vmlinux)
         if image.matches_vmlinux:
             return
-        # Offsets worked out with the symbols of another build mean nothing.
-        image.kaslr_offset = next(
-            (c.kaslr_offset for c in image.candidates if c.info is not None), None
-        )
-    runs = _runs(context, image)
-    identify(context, image, runs)
+    identify(context, image, _runs(context, image))
     if image.symbols.origin == "none":
         _symbols_from_vmcoreinfo(image)
+    # Offsets worked out with the symbols of another build mean nothing.
+    image.kaslr_offset = _own_kaslr_offset(context, image)
     verify(context, image)
-    if image.kaslr_offset is None:
-        image.kaslr_offset = _own_kaslr_offset(context, image)
 
 
 def _check_with_vmlinux(context: Context, image: Image, vmlinux: Vmlinux) -> bool:
-    if image.kaslr_offset is None:
-        image.kaslr_offset = _offset_by_banner(context, image, vmlinux)
+    measured = image.text_vaddr
     text = vmlinux.first("_text", "_stext")
-    if image.kaslr_offset is None or text is None:
+    offset = image.kaslr_offset
+    if offset is None and text is not None and measured is not None:
+        distance = measured - (text & ~(PMD_SIZE - 1))
+        offset = distance if is_kaslr_offset(distance) else None
+    if offset is None:
+        offset = _offset_by_banner(context, image, vmlinux)
+    if offset is None or text is None:
         return False
-    image.symbols = LinkedSymbols(vmlinux, image.kaslr_offset)
-    image.text_vaddr = text + image.kaslr_offset
+    image.kaslr_offset = offset
+    image.symbols = LinkedSymbols(vmlinux, offset)
+    image.text_vaddr = text + offset
     verify(context, image)
     if image.checks["linux_banner"].held:
         return True
-    image.symbols = KnownSymbols({}, "none")
-    image.text_vaddr = next(
-        (c.text_vaddr for c in image.candidates if c.text_vaddr is not None), None
-    )
+    image.symbols, image.text_vaddr = KnownSymbols({}, "none"), measured
     return False
 
 
@@ -69,42 +66,43 @@ def _offset_by_banner(context: Context, image: Image, vmlinux: Vmlinux) -> int |
     return None
 
 
-def _runs(context: Context, image: Image) -> list[Run]:
+def _runs(context: Context, image: Image) -> list[Mapping]:
     """How the image is mapped: by a vCPU's tables, else by its own as VMCOREINFO has them."""
     for cpu in context.cpus:
         if cpu.index in image.cpus:
             root = from_page_tables.kernel_root(context, cpu)
             if root is not None:
-                mappings = context.image_mappings(root, cpu.levels)
-                return from_page_tables.image_runs(mappings, context.ram_end)
+                return _image_runs(context, image, root, cpu.levels)
     for candidate in image.candidates:
-        root = _top_table(image, candidate.info.symbols) if candidate.info else None
-        for levels in (4, 5) if root is not None else ():
-            mappings = context.image_mappings(root or 0, levels)
-            runs = from_page_tables.image_runs(mappings, context.ram_end)
-            if runs and runs[0].phys_base == image.phys_base:
-                image.levels = levels
-                return runs
+        symbols = {} if candidate.info is None else candidate.info.symbols
+        measured = measure(context, symbols, image.phys_base)
+        if measured is not None:
+            image.levels = measured.levels
+            return _image_runs(context, image, measured.root, measured.levels)
     return []
 
 
-def _top_table(image: Image, symbols: Mapping[str, int]) -> int | None:
-    vaddr = KnownSymbols(symbols, "").vaddr(*TOP_TABLES)
-    return None if vaddr is None or vaddr < START_KERNEL_MAP else image.paddr(vaddr)
+def _image_runs(context: Context, image: Image, root: int, levels: int) -> list[Mapping]:
+    runs = from_page_tables.image_runs(context.image_mappings(root, levels), context.ram_end)
+    if image.text_vaddr is None and runs:
+        image.text_vaddr = runs[0].vaddr
+    return runs
 
 
 def _symbols_from_vmcoreinfo(image: Image) -> None:
+    """Few, but enough for some checks: only those of a text that page tables bear out."""
     for candidate in image.candidates:
-        if candidate.info is not None:
+        if candidate.info is not None and candidate.text_vaddr is not None:
             image.symbols = KnownSymbols(candidate.info.symbols, "VMCOREINFO")
             return
 
 
 def _own_kaslr_offset(context: Context, image: Image) -> int | None:
-    """The KASLR offset as the kernel itself knows it: linked address from the boot header.
+    """The KASLR offset as the kernel itself knows it, None where nothing tells.
 
-    VMCOREINFO's KERNELOFFSET, reached through vmcoreinfo_data, says it outright; the
-    boot protocol's pref_address gives the address _text was linked for.
+    The boot protocol's pref_address gives the address _text was linked for; a
+    VMCOREINFO that vmcoreinfo_data leads to says the offset outright; claims of texts
+    that page tables bear out count if all of them agree.
     """
     params = image.vaddr("boot_params")
     if params is not None and image.text_vaddr is not None:
@@ -112,12 +110,10 @@ def _own_kaslr_offset(context: Context, image: Image) -> int | None:
         offset = None if linked is None else image.text_vaddr - START_KERNEL_MAP - linked
         if linked and offset is not None and is_kaslr_offset(offset):
             return offset
-    return _vmcoreinfo_offset(context, image)
-
-
-def _vmcoreinfo_offset(context: Context, image: Image) -> int | None:
-    vaddr, tables = image.vaddr("vmcoreinfo_data"), kernel_tables(context, image)
-    pointer = None if vaddr is None else context.memory.u64(image.paddr(vaddr))
-    paddr = tables.translate(pointer) if tables is not None and pointer else None
-    info = None if paddr is None else from_vmcoreinfo_memory.read_text(context, paddr)
-    return None if info is None else info.kernel_offset
+    info = vmcoreinfo_data.info(context, image)
+    if info is not None and info.kernel_offset is not None:
+        return info.kernel_offset
+    claims = {
+        c.kaslr_offset for c in image.candidates if c.info is not None and c.text_vaddr is not None
+    }
+    return claims.pop() if len(claims) == 1 else None

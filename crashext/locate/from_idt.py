@@ -35,7 +35,7 @@ def propose(context: Context) -> Iterator[Candidate]:
 
 def of_cpu(context: Context, cpu: CpuState) -> Candidate | None:
     """What the IDT of one vCPU says; None if it can't be read or is no kernel's."""
-    for root in cpu.roots:
+    for root in context.roots(cpu):
         tables = context.tables(root, cpu.levels)
         idt_paddr = tables.translate(cpu.idt_base)
         gate = None if idt_paddr is None else context.memory.get(idt_paddr, _GATE_SIZE)

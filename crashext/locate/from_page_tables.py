@@ -63,7 +63,7 @@ def kernel_root(context: Context, cpu: CpuState) -> int | None:
         mappings = context.image_mappings(root, cpu.levels)
         return sum(run.size for run in image_runs(mappings, context.ram_end))
 
-    best = max(cpu.roots, key=mapped)
+    best = max(context.roots(cpu), key=mapped)
     return best if mapped(best) else None
 
 

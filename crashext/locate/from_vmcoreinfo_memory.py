@@ -4,6 +4,8 @@
 The kernel keeps two copies in pages of their own (kernel/vmcore_info.c, formerly
 crash_core.c): ``vmcoreinfo_data``, where the text starts the page, and
 ``vmcoreinfo_note``, where an ELF note header and the padded name stand before it.
+A guest can plant any number of such pages: what they claim is tested first, and only
+claims that page tables bear out are followed.
 """
 
 from __future__ import annotations
@@ -12,31 +14,39 @@ from collections.abc import Iterator
 
 from ..vmcoreinfo import Vmcoreinfo, parse
 from .candidate import Candidate
+from .claim import claimed
 from .context import Context
-from .from_vmcoreinfo_note import from_text
 
 SOURCE = "vmcoreinfo-memory"
 _MARK = b"OSRELEASE="
-#: 12 bytes of Nhdr and "VMCOREINFO\\0" padded to 12.
+#: 12 bytes of Nhdr and "VMCOREINFO\0" padded to 12.
 _NOTE_HEAD = 24
 _HEAD = _NOTE_HEAD + len(_MARK)
 _TEXT_MAX = 4096
+#: Different claims tested; a guest that plants more hides nothing but the rest of them.
+_MAX_CLAIMS = 20_000
 
 
 def propose(context: Context) -> Iterator[Candidate]:
-    """A candidate for every VMCOREINFO text at the start of a page."""
+    """A candidate for each different claim; the copies of a text count once."""
+    seen: set[tuple[object, ...]] = set()
     for paddr, info in texts(context):
-        candidate = from_text(info, SOURCE, f"at {paddr:#x}", context.ram_end)
+        key = (info.phys_base, info.kernel_offset, info.symbols.get("_stext"), info.osrelease)
+        if key in seen:
+            continue
+        if len(seen) >= _MAX_CLAIMS:
+            context.warn(f"more than {_MAX_CLAIMS} different VMCOREINFO texts in memory")
+            return
+        seen.add(key)
+        candidate = claimed(context, info, SOURCE, f"at {paddr:#x}")
         if candidate is not None:
             yield candidate
 
 
 def texts(context: Context) -> Iterator[tuple[int, Vmcoreinfo]]:
     """Physical address and content of each VMCOREINFO text in RAM, ascending."""
-    done = 0
-    for paddr, head in context.dump.page_heads(_HEAD):
-        done += 1
-        if done % 8192 == 0:
+    for count, (paddr, head) in enumerate(context.dump.page_heads(_HEAD)):
+        if count % 8192 == 0:
             context.progress("searching memory for VMCOREINFO", paddr / context.ram_end)
         skip = 0 if head.startswith(_MARK) else _NOTE_HEAD
         if head[skip : skip + len(_MARK)] != _MARK:
@@ -48,7 +58,10 @@ def texts(context: Context) -> Iterator[tuple[int, Vmcoreinfo]]:
 
 def read_text(context: Context, paddr: int) -> Vmcoreinfo | None:
     """The VMCOREINFO text at ``paddr``, to its NUL or the end of a page's worth."""
-    data = context.memory.get(paddr, _TEXT_MAX) or context.memory.get(paddr, 4096 - paddr % 4096)
+    room = 4096 - paddr % 4096
+    data = context.memory.get(paddr, room)
     if data is None or not data.startswith(_MARK):
         return None
+    if b"\0" not in data and room < _TEXT_MAX:
+        data += context.memory.get(paddr + room, _TEXT_MAX - room) or b""
     return parse(data.partition(b"\0")[0])

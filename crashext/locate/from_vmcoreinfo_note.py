@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..arch.x86_64 import PMD_SIZE
-from ..text import printable
-from ..vmcoreinfo import Vmcoreinfo, parse
-from .candidate import Candidate, is_kaslr_offset, is_phys_base
+from ..vmcoreinfo import parse
+from .candidate import Candidate
+from .claim import claimed
 from .context import Context
 
 SOURCE = "vmcoreinfo-note"
@@ -21,27 +20,6 @@ SOURCE = "vmcoreinfo-note"
 def propose(context: Context) -> Iterator[Candidate]:
     """The candidate that the note states, if there is one and it states any."""
     if context.dump.vmcoreinfo is not None:
-        candidate = from_text(parse(context.dump.vmcoreinfo), SOURCE, "note", context.ram_end)
+        candidate = claimed(context, parse(context.dump.vmcoreinfo), SOURCE, "note")
         if candidate is not None:
             yield candidate
-
-
-def from_text(info: Vmcoreinfo, source: str, where: str, ram_end: int) -> Candidate | None:
-    """What a VMCOREINFO text says; None where its numbers can't be true.
-
-    NUMBER(phys_base) is decimal and signed (kernel 4.10 and later), KERNELOFFSET hex.
-    """
-    phys_base, offset = info.number("phys_base"), info.kernel_offset
-    if phys_base is None or not is_phys_base(phys_base, ram_end):
-        return None
-    if offset is not None and not is_kaslr_offset(offset):
-        return None
-    stext = info.symbols.get("_stext")
-    return Candidate(
-        source,
-        phys_base,
-        offset,
-        f"VMCOREINFO ({where}) of {printable(info.osrelease or 'unknown release')}",
-        text_vaddr=None if stext is None else stext & ~(PMD_SIZE - 1),
-        info=info,
-    )

@@ -15,10 +15,10 @@ from ..arch.x86_64 import PAGE_SIZE
 from ..arch.x86_64_paging import Mapping
 from ..symbols import kallsyms
 from ..symbols.runtime import KnownSymbols
+from .claim import TOP_TABLES
 from .context import Context
 from .from_idt import HANDLERS
 from .image import Image
-from .verify import TOP_TABLES
 
 #: The real banner ends in newline and NUL and has the build number; the format string
 #: of /proc/version and the fragment in compressed images do not.

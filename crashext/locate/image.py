@@ -68,26 +68,28 @@ class Image:
         return value if value is not None and value >= START_KERNEL_MAP else None
 
 
-def group(candidates: Iterable[Candidate]) -> list[Image]:
-    """Join the candidates that can be of one image, in the order they came.
+def group(candidates: Iterable[Candidate], images: list[Image] | None = None) -> list[Image]:
+    """Join candidates that are of one image, in the order they came; new images last.
 
-    They agree on phys_base, and on the KASLR offset where both know one.
+    They agree on phys_base, and on where the image starts where both know it. What a
+    text claims of the KASLR offset decides nothing here: the image itself knows.
     """
-    images: list[Image] = []
+    images = [] if images is None else images
     for candidate in candidates:
         image = next((i for i in images if _fits(i, candidate)), None)
         if image is None:
             image = Image(candidate.phys_base)
             images.append(image)
         image.candidates.append(candidate)
-        for name in ("kaslr_offset", "text_vaddr", "levels"):
+        for name in ("text_vaddr", "levels"):
             if getattr(image, name) is None:
                 setattr(image, name, getattr(candidate, name))
+        if image.kaslr_offset is None and candidate.info is None:
+            image.kaslr_offset = candidate.kaslr_offset
     return images
 
 
 def _fits(image: Image, candidate: Candidate) -> bool:
     return image.phys_base == candidate.phys_base and (
-        None in (image.kaslr_offset, candidate.kaslr_offset)
-        or image.kaslr_offset == candidate.kaslr_offset
+        None in (image.text_vaddr, candidate.text_vaddr) or image.text_vaddr == candidate.text_vaddr
     )

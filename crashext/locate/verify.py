@@ -10,18 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..arch.x86_64 import gate_handler, image_paddr
-from ..arch.x86_64_paging import PageTables
 from ..symbols.vmlinux import find_build_id
 from ..text import hex64, printable, signed64
-from . import from_idt, from_vmcoreinfo_memory
+from . import from_idt, from_vmcoreinfo_memory, vmcoreinfo_data
+from .claim import TOP_TABLES
 from .context import Context
 from .image import Image
 from .result import Evidence
 
 _BANNER_MAX = 1024
 _NOTES_MAX = 4096
-#: init_top_pgt since 4.13, init_level4_pgt before; VMCOREINFO knows it as swapper_pg_dir.
-TOP_TABLES = ("init_top_pgt", "init_level4_pgt", "swapper_pg_dir")
 
 
 def check_banner(context: Context, image: Image) -> Evidence:
@@ -93,26 +91,16 @@ def _levels(context: Context, image: Image) -> tuple[int, ...]:
     return (5, 4) if flag is not None and any(flag) else (4, 5)
 
 
-def kernel_tables(context: Context, image: Image) -> PageTables | None:
-    """The image's own address space, by its symbol; None if not known."""
-    vaddr = image.vaddr(*TOP_TABLES)
-    if vaddr is None or image.levels is None:
-        return None
-    return context.tables(image.paddr(vaddr), image.levels)
-
-
 def check_vmcoreinfo(context: Context, image: Image) -> Evidence:
     """``vmcoreinfo_data`` leads, through the kernel's tables, to a text that agrees."""
     name = "vmcoreinfo_data"
-    vaddr, tables = image.vaddr(name), kernel_tables(context, image)
-    pointer = None if vaddr is None else context.memory.u64(image.paddr(vaddr))
-    if not pointer or tables is None:
+    paddr = vmcoreinfo_data.paddr(context, image)
+    if paddr is None:
         return Evidence(name, "pointer not known or not set yet")
-    paddr = tables.translate(pointer)
-    info = None if paddr is None else from_vmcoreinfo_memory.read_text(context, paddr)
-    if paddr is None or info is None:
-        return Evidence(name, f"{pointer:#x} leads to no VMCOREINFO text in the dump")
-    said = info.number("phys_base"), info.kernel_offset
+    info = from_vmcoreinfo_memory.read_text(context, paddr)
+    if info is None:
+        return Evidence(name, f"no VMCOREINFO text in the dump at {paddr:#x}")
+    said = info.phys_base, info.kernel_offset
     wanted = image.phys_base, image.kaslr_offset
     held = all(s == w for s, w in zip(said, wanted, strict=True) if None not in (s, w))
     return Evidence(name, f"text at {paddr:#x}: {printable(info.osrelease or '?')}", held)
