@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from . import initramfs, truth
@@ -36,7 +37,10 @@ def make(scenario: Scenario, say: Say, *, directory: Path = DUMPS) -> bool:
     kernel = get_kernel(scenario.kernel, say)
     say(f"{scenario.name}: booting ({scenario.shows})")
     console = directory / f"{scenario.name}.console"
-    with Machine(_options(scenario, kernel, directory), console) as machine:
+    with (
+        TemporaryDirectory(prefix="lab-") as boot,
+        Machine(_options(scenario, kernel, Path(boot)), console) as machine,
+    ):
         text = machine.wait_for(scenario.until, timeout=scenario.timeout)
         machine.qmp.execute("stop")
         _dump(scenario, machine, directory)
@@ -61,8 +65,8 @@ def _is_there(scenario: Scenario, directory: Path) -> bool:
     return all(path.exists() for path in (_truth_file(scenario, directory), *files))
 
 
-def _options(scenario: Scenario, kernel: Kernel, directory: Path) -> list[str]:
-    initrd = directory / f"{scenario.name}.initrd"
+def _options(scenario: Scenario, kernel: Kernel, boot: Path) -> list[str]:
+    initrd = boot / "initrd"
     initrd.write_bytes(initramfs.build(kernels=(kernel,)))
     devices = [word for device in scenario.devices for word in ("-device", device)]
     return [

@@ -14,6 +14,7 @@ import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Literal
 
@@ -116,7 +117,7 @@ def _fetch(kernel: Kernel, say: Callable[[str], None]) -> None:
         run(["apt-get", "-q", "download", package], cwd=debs, timeout=1800)
         deb = _only(debs.glob(f"{package}_*.deb"), package)
         say(f"kernel {kernel.release}: unpacking {deb.name}")
-        _unpack(deb, lambda name, data, keep=keep: keep(kernel, name, data))
+        _unpack(deb, partial(keep, kernel))
         deb.unlink()
     if not kernel.complete:
         raise LabError(f"kernel {kernel.release}: its packages lack vmlinuz or vmlinux")

@@ -106,7 +106,7 @@ def _take(truth: Truth, key: str, value: str) -> None:
         case "version":
             truth.banner = value
         case "vmcoreinfo":
-            truth.vmcoreinfo_paddr = int(value.split()[0], 16)
+            truth.vmcoreinfo_paddr = int(value.split(maxsplit=1)[0], 16)
         case "notes":
             truth.build_id = build_id(bytes.fromhex(value))
         case "la57":
