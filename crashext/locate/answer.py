@@ -6,15 +6,30 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..text import hex64, printable
+from . import vmcoreinfo_data
 from .choose import choose, confidence
 from .context import Context
+from .from_vmcoreinfo_memory import raw_text
 from .image import Image
+from .kernels import describe
+from .packages import debug_packages
 from .result import Evidence, Location
 
+#: Refuted claims shown one by one; a guest can plant any number of them.
+_MAX_REJECTED = 8
 
-def answer(context: Context, images: list[Image], seconds: Callable[[], float]) -> Location:
-    """The Location for the images found; ``seconds`` tells the time spent."""
-    choice = choose(context, images)
+
+def answer(
+    context: Context,
+    images: list[Image],
+    seconds: Callable[[], float],
+    wanted: str | None = None,
+) -> Location:
+    """The Location for the images found; ``seconds`` tells the time spent.
+
+    ``wanted`` is the kernel asked for, see :func:`crashext.locate.choose.choose`.
+    """
+    choice = choose(context, images, wanted)
     image = choice.image
     shown = image or _likeliest(images)
     mismatch = _mismatch(context, shown)
@@ -34,7 +49,10 @@ def answer(context: Context, images: list[Image], seconds: Callable[[], float]) 
         method=image.candidates[0].source if image and found else None,
         confidence=confidence(image) if image and found else "none",
         confirmed_by=image.held if image and found else (),
-        evidence=tuple(_evidence(images, image)),
+        evidence=tuple(_evidence(context, images, image)),
+        kernels=tuple(describe(context, images, image if found else None)),
+        debug_packages=debug_packages(shown.banner) if shown and shown.banner else (),
+        vmcoreinfo=_vmcoreinfo(context, shown),
         crash_args=crash_args(image) if image and found else (),
         warnings=tuple(_warnings(context, image, mismatch)),
         reason=mismatch or choice.reason,
@@ -72,28 +90,42 @@ def _identity(banner: bytes | None, build_id: str | None) -> str:
     return text + (f" (build ID {build_id})" if build_id else "")
 
 
-def _evidence(images: list[Image], chosen: Image | None) -> list[Evidence]:
+def _evidence(context: Context, images: list[Image], chosen: Image | None) -> list[Evidence]:
     evidence = []
     for image in images:
         held = None if chosen is None else image is chosen
         evidence += [Evidence(c.source, c.detail, held) for c in image.candidates]
         if image is chosen or chosen is None:
             evidence += image.checks.values()
-    return evidence
+    refused = context.rejected[:_MAX_REJECTED]
+    return evidence + [Evidence(c.source, c.detail, False) for c in refused]
 
 
 def _warnings(context: Context, image: Image | None, mismatch: str | None) -> list[str]:
     warnings = list(context.dump.warnings)
     if mismatch is not None:
         warnings.append(mismatch)
+    warnings += context.warnings
+    if len(context.rejected) > _MAX_REJECTED:
+        warnings.append(
+            f"{len(context.rejected)} VMCOREINFO texts in memory that no page tables bear out"
+        )
     warnings += list(context.memory.bad_pages.values())[:8]
     if image is not None and image.kaslr_offset is None:
         warnings.append("the KASLR offset could not be told without a vmlinux")
     if image is not None and context.vmlinux is None:
-        unchecked = [name for name, check in image.checks.items() if check.held is None]
+        checks = {n: c for n, c in image.checks.items() if n != "cpu_page_tables"}
+        unchecked = [name for name, check in checks.items() if check.held is None]
         if unchecked:
             warnings.append("could not check without a vmlinux: " + ", ".join(unchecked))
     return warnings
+
+
+def _vmcoreinfo(context: Context, image: Image | None) -> str | None:
+    """The kernel's own VMCOREINFO text, each line made printable."""
+    place = None if image is None else vmcoreinfo_data.paddr(context, image)
+    raw = None if place is None else raw_text(context, place)
+    return None if raw is None else "".join(printable(x) + "\n" for x in raw.splitlines())
 
 
 def _text(value: str | bytes | None) -> str | None:

@@ -11,6 +11,7 @@ from ..arch.x86_64 import CpuState, cpu_states
 from ..arch.x86_64_paging import Mapping, PageTables, encryption_mask
 from ..dumps.base import Dump
 from ..symbols.vmlinux import Vmlinux
+from .candidate import Candidate
 from .memory import PhysMemory
 
 Progress = Callable[[str, float], None]
@@ -21,7 +22,8 @@ class Context:
     """The inputs of one search and what several of its steps share.
 
     ``progress`` is called with a description and the fraction done (0 to 1) by
-    steps that may take longer than a moment.
+    steps that may take longer than a moment. ``rejected`` collects claims that nothing
+    in memory bears out.
     """
 
     dump: Dump
@@ -30,6 +32,7 @@ class Context:
     use_cpu_state: bool = True
     progress: Progress = lambda what, fraction: None
     warnings: list[str] = field(default_factory=list)
+    rejected: list[Candidate] = field(default_factory=list)
     _tables: dict[tuple[int, int], PageTables] = field(default_factory=dict)
     _mappings: dict[tuple[int, int], tuple[Mapping, ...]] = field(default_factory=dict)
 

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from ..arch.x86_64 import KERNEL_IMAGE_MAX, PMD_SIZE, START_KERNEL_MAP
+from ..arch.x86_64 import KERNEL_IMAGE_MAX, PMD_SIZE, START_KERNEL_MAP, image_paddr
 from ..arch.x86_64_paging import Mapping
 from ..symbols.runtime import KnownSymbols, LinkedSymbols
 from ..symbols.vmlinux import Vmlinux
 from . import from_page_tables, vmcoreinfo_data
-from .candidate import is_kaslr_offset
+from .candidate import Candidate, is_kaslr_offset
 from .claim import measure
 from .context import Context
 from .identify import identify
@@ -53,6 +53,17 @@ def _check_with_vmlinux(context: Context, image: Image, vmlinux: Vmlinux) -> boo
         return True
     image.symbols, image.text_vaddr = KnownSymbols({}, "none"), measured
     return False
+
+
+def banner_stands(context: Context, candidate: Candidate) -> bool:
+    """True when the vmlinux's whole banner is where the candidate puts it."""
+    vmlinux = context.vmlinux
+    linked = None if vmlinux is None else vmlinux.symbol("linux_banner")
+    banner = None if vmlinux is None else vmlinux.banner
+    if linked is None or banner is None or candidate.kaslr_offset is None:
+        return False
+    paddr = image_paddr(linked + candidate.kaslr_offset, candidate.phys_base)
+    return context.memory.get(paddr, len(banner) + 1) == banner + b"\0"
 
 
 def _offset_by_banner(context: Context, image: Image, vmlinux: Vmlinux) -> int | None:

@@ -57,6 +57,12 @@ def texts(context: Context) -> Iterator[tuple[int, Vmcoreinfo]]:
 
 
 def read_text(context: Context, paddr: int) -> Vmcoreinfo | None:
+    """The VMCOREINFO text at ``paddr``, parsed; None if none stands there."""
+    raw = raw_text(context, paddr)
+    return None if raw is None else parse(raw)
+
+
+def raw_text(context: Context, paddr: int) -> bytes | None:
     """The VMCOREINFO text at ``paddr``, to its NUL or the end of a page's worth."""
     room = 4096 - paddr % 4096
     data = context.memory.get(paddr, room)
@@ -64,4 +70,4 @@ def read_text(context: Context, paddr: int) -> Vmcoreinfo | None:
         return None
     if b"\0" not in data and room < _TEXT_MAX:
         data += context.memory.get(paddr + room, _TEXT_MAX - room) or b""
-    return parse(data.partition(b"\0")[0])
+    return data.partition(b"\0")[0]

@@ -31,7 +31,7 @@ WANTED = frozenset(
     + (
         "linux_banner", "phys_base", "vmcoreinfo_data", "idt_table", "__start_notes",
         "__stop_notes", "__pgtable_l5_enabled", "saved_command_line", "elfcorehdr_addr",
-        "boot_params", "_text", "_stext", "init_uts_ns",
+        "system_state", "panic_cpu", "boot_params", "_text", "_stext", "init_uts_ns",
     )
 )  # fmt: skip
 

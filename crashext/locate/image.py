@@ -18,7 +18,8 @@ class Image:
 
     ``candidates`` proposed it, ``cpus`` are the vCPUs whose page tables map it,
     ``checks`` maps a check's name to what it found. ``matches_vmlinux`` is None
-    without a vmlinux.
+    without a vmlinux. ``is_capture`` marks a kdump capture kernel, ``captured_by`` is
+    the capture kernel that took over from this one.
     """
 
     phys_base: int
@@ -31,6 +32,8 @@ class Image:
     matches_vmlinux: bool | None = None
     banner: bytes | None = None
     build_id: str | None = None
+    is_capture: bool = False
+    captured_by: Image | None = None
 
     @property
     def cpus(self) -> list[int]:
@@ -67,6 +70,22 @@ class Image:
         value = self.symbols.vaddr(*names)
         return value if value is not None and value >= START_KERNEL_MAP else None
 
+    def fits(self, candidate: Candidate) -> bool:
+        """True when the candidate can be of this image."""
+        return self.phys_base == candidate.phys_base and (
+            None in (self.text_vaddr, candidate.text_vaddr)
+            or self.text_vaddr == candidate.text_vaddr
+        )
+
+    def add(self, candidate: Candidate) -> None:
+        """Take what the candidate knows and the image does not yet."""
+        self.candidates.append(candidate)
+        for name in ("text_vaddr", "levels"):
+            if getattr(self, name) is None:
+                setattr(self, name, getattr(candidate, name))
+        if self.kaslr_offset is None and candidate.info is None:
+            self.kaslr_offset = candidate.kaslr_offset
+
 
 def group(candidates: Iterable[Candidate], images: list[Image] | None = None) -> list[Image]:
     """Join candidates that are of one image, in the order they came; new images last.
@@ -76,20 +95,14 @@ def group(candidates: Iterable[Candidate], images: list[Image] | None = None) ->
     """
     images = [] if images is None else images
     for candidate in candidates:
-        image = next((i for i in images if _fits(i, candidate)), None)
+        image = fitting(images, candidate)
         if image is None:
             image = Image(candidate.phys_base)
             images.append(image)
-        image.candidates.append(candidate)
-        for name in ("text_vaddr", "levels"):
-            if getattr(image, name) is None:
-                setattr(image, name, getattr(candidate, name))
-        if image.kaslr_offset is None and candidate.info is None:
-            image.kaslr_offset = candidate.kaslr_offset
+        image.add(candidate)
     return images
 
 
-def _fits(image: Image, candidate: Candidate) -> bool:
-    return image.phys_base == candidate.phys_base and (
-        None in (image.text_vaddr, candidate.text_vaddr) or image.text_vaddr == candidate.text_vaddr
-    )
+def fitting(images: Iterable[Image], candidate: Candidate) -> Image | None:
+    """The image that ``candidate`` can be of, or None."""
+    return next((image for image in images if image.fits(candidate)), None)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..text import hex64
@@ -30,7 +30,9 @@ class Location:
 
     Addresses are plain ints (phys_base signed); None where unknown.
     ``found`` is False when no kernel was found or the evidence conflicts; then
-    ``evidence`` and ``warnings`` say why.
+    ``evidence``, ``reason`` and ``warnings`` say why. ``kernels`` describes every
+    kernel image met (crashext.locate.kernels.describe), ``debug_packages`` names
+    the packages that have the matching vmlinux, ``vmcoreinfo`` is the kernel's own text.
     """
 
     path: str
@@ -51,9 +53,11 @@ class Location:
     crash_args: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     reason: str = ""
+    kernels: tuple[dict[str, Any], ...] = ()
+    debug_packages: tuple[str, ...] = ()
+    vmcoreinfo: str | None = None
     pages_read: int = 0
     seconds: float = 0.0
-    extra: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The dict that ``--json`` prints (schema 1)."""
@@ -80,6 +84,9 @@ class Location:
             "evidence": [{"name": e.name, "value": e.value, "held": e.held} for e in self.evidence],
             "crash_args": list(self.crash_args),
             "warnings": list(self.warnings),
+            "reason": self.reason,
+            "kernels": list(self.kernels),
+            "debug_packages": list(self.debug_packages),
+            "vmcoreinfo": self.vmcoreinfo,
             "stats": {"pages_read": self.pages_read, "seconds": round(self.seconds, 6)},
-            **self.extra,
         }

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from . import (
     from_banner,
+    from_elfcorehdr,
     from_idt,
     from_page_tables,
     from_vmcoreinfo_memory,
@@ -15,8 +16,8 @@ from . import (
 from .candidate import Candidate
 from .choose import confidence
 from .context import Context
-from .examine import examine
-from .image import Image, group
+from .examine import banner_stands, examine
+from .image import Image, fitting, group
 
 Way = Callable[[Context], Iterator[Candidate]]
 
@@ -28,6 +29,8 @@ CHEAP: tuple[Way, ...] = (
 )
 #: These look at all of RAM.
 FULL: tuple[Way, ...] = (from_banner.propose, from_vmcoreinfo_memory.propose)
+#: Images examined: a guest can forge more, at the price of its own memory.
+_MAX_IMAGES = 32
 
 
 def search(context: Context, *, everything: bool = False) -> list[Image]:
@@ -35,23 +38,66 @@ def search(context: Context, *, everything: bool = False) -> list[Image]:
 
     ``everything`` searches all of RAM in any case.
     """
-    candidates = [c for way in CHEAP for c in way(context)]
-    images = _examined(context, candidates)
+    images: list[Image] = []
+    _add(context, images, [c for way in CHEAP for c in way(context)])
+    _follow_captures(context, images)
     for way in FULL:
         if settled(images) and not everything:
             break
-        candidates += way(context)
-        images = _examined(context, candidates)
+        _add(context, images, way(context))
+    _follow_captures(context, images)
     return images
 
 
 def settled(images: list[Image]) -> bool:
-    """True when a vCPU lives in an image that is certain: nothing in RAM can change that."""
-    return any(image.cpus and confidence(image) == "certain" for image in images)
+    """True when a vCPU lives in an image that is certain: nothing in RAM can change that.
+
+    Of a capture kernel it is wanted to know as well which kernel crashed before it.
+    """
+    live = [i for i in images if i.cpus and confidence(i) == "certain"]
+    return bool(live) and all(
+        any(j.captured_by is i and confidence(j) == "certain" for j in images)
+        for i in live
+        if i.is_capture
+    )
 
 
-def _examined(context: Context, candidates: list[Candidate]) -> list[Image]:
-    images = group(candidates)
-    for image in images:
+def _follow_captures(context: Context, images: list[Image]) -> None:
+    """Find the kernels that crashed before the capture kernels among ``images``."""
+    for image in list(images):
+        if image.is_capture or from_elfcorehdr.header_paddr(context, image) is None:
+            continue
+        image.is_capture = True
+        for found in _add(context, images, from_elfcorehdr.propose(context, image)):
+            if found is not image:
+                found.captured_by = image
+
+
+def _add(context: Context, images: list[Image], candidates: Iterable[Candidate]) -> list[Image]:
+    """Sort candidates into images, examine the new ones; returns all images concerned."""
+    known = len(images)
+    concerned: list[Image] = []
+    for candidate in sorted(candidates, key=_is_bare_claim):
+        if _is_bare_claim(candidate) and not _worth_following(context, images, candidate):
+            context.rejected.append(candidate)
+            continue
+        if len(images) >= _MAX_IMAGES and fitting(images, candidate) is None:
+            context.warn(f"more than {_MAX_IMAGES} kernel images in memory; the rest is left out")
+            continue
+        group([candidate], images)
+        found = fitting(images, candidate)
+        if found is not None and found not in concerned:
+            concerned.append(found)
+    for image in images[known:]:
         examine(context, image)
-    return images
+    return concerned
+
+
+def _is_bare_claim(candidate: Candidate) -> bool:
+    """True for a text that no page tables bear out."""
+    return candidate.info is not None and candidate.text_vaddr is None
+
+
+def _worth_following(context: Context, images: list[Image], candidate: Candidate) -> bool:
+    """A bare claim counts if an image found otherwise agrees, or the vmlinux's banner is there."""
+    return fitting(images, candidate) is not None or banner_stands(context, candidate)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The list of all kernel images found, as people and programs are shown it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..text import hex64, printable
+from .choose import confidence, listed, told
+from .context import Context
+from .image import Image
+
+_INVALID_CPU = (1 << 32) - 1
+
+
+def describe(context: Context, images: list[Image], chosen: Image | None) -> list[dict[str, Any]]:
+    """One JSON object for each image, in the order that ``--kernel N`` counts them."""
+    return [
+        {
+            "index": index,
+            "chosen": image is chosen,
+            "state": state(context, image),
+            "boot_state": boot_state(context, image),
+            "vcpus": image.cpus,
+            "phys_base": hex64(image.phys_base),
+            "kaslr_offset": _hex(image.kaslr_offset),
+            "text_vaddr": _hex(image.text_vaddr),
+            "text_paddr": _hex(image.text_paddr),
+            "release": None if image.release is None else printable(image.release),
+            "banner": None if image.banner is None else printable(image.banner.strip()),
+            "build_id": image.build_id,
+            "matches_vmlinux": image.matches_vmlinux,
+            "confidence": confidence(image),
+            "confirmed_by": list(image.held),
+        }
+        for index, image in enumerate(listed(images))
+    ]
+
+
+def state(context: Context, image: Image) -> str:
+    """What an image is to this guest now.
+
+    "capture": a kdump kernel that runs; "crashed": the one it was started for; "live":
+    a vCPU runs in it; "stale": the vCPUs are elsewhere; "unverified": nothing in memory
+    bears it out; "intact": no vCPU state tells whether it runs.
+    """
+    if confidence(image) in ("none", "weak"):
+        return "unverified"
+    if image.captured_by is not None:
+        return "crashed"
+    if image.cpus:
+        return "capture" if image.is_capture else "live"
+    return "stale" if any(told(context, cpu) for cpu in context.cpus) else "intact"
+
+
+def boot_state(context: Context, image: Image) -> str | None:
+    """How far the kernel got: "booting", "up" or "panicked"; None if it can't be told.
+
+    ``panic_cpu`` (kernel/panic.c) is -1 until a CPU panics; ``system_state``
+    (include/linux/kernel.h) is 0 until the scheduler starts.
+    """
+    panic_cpu, system_state = (
+        _u32(context, image, "panic_cpu"),
+        _u32(context, image, "system_state"),
+    )
+    if panic_cpu is not None and panic_cpu != _INVALID_CPU:
+        return "panicked"
+    if system_state is None:
+        return None
+    return "up" if system_state else "booting"
+
+
+def _u32(context: Context, image: Image, name: str) -> int | None:
+    vaddr = image.vaddr(name)
+    data = None if vaddr is None else context.memory.get(image.paddr(vaddr), 4)
+    return None if data is None else int.from_bytes(data, "little")
+
+
+def _hex(value: int | None) -> str | None:
+    return None if value is None else hex64(value)
