@@ -1,1 +1,70 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: one entry for the shell and for a crash session."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from ..errors import CrashExtError, SessionError
+from ..text import printable
+
+if TYPE_CHECKING:
+    from ..session.host import Host
+
+EXIT_YES, EXIT_NO, EXIT_USAGE, EXIT_FILE = 0, 1, 2, 3
+#: An error of ours (sysexits.h EX_SOFTWARE), and the shell's number for an interrupt.
+EXIT_BUG, EXIT_INTERRUPTED = 70, 130
+
+
+def main() -> None:
+    """Console entry point: run the process's arguments and exit with the status."""
+    import signal
+
+    # A reader that goes away (`| head`) ends us quietly, as it ends other tools.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    session: Host | None = None,
+    out: TextIO | None = None,
+    err: TextIO | None = None,
+) -> int:
+    """Run one command line and return its exit status; raises nothing.
+
+    Inside crash, ``session`` gives the dump and the kernel, and ``out`` and ``err``
+    are crash's. The statuses: 0 yes or found, 1 answered no, 2 usage, 3 a file can't
+    be read or is damaged, 70 an error of qemufix itself, 130 interrupted.
+    """
+    from .commands import Job, execute
+
+    job = Job(session=session, out=out or sys.stdout, err=err or sys.stderr)
+    try:
+        status = execute(argv, job)
+        job.out.flush()
+        return status
+    except (KeyboardInterrupt, EOFError):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        return EXIT_NO
+    except Exception as error:
+        problem, status = _verdict(error)
+    print(f"qemufix: {printable(problem)}", file=job.err, flush=True)
+    return status
+
+
+def _verdict(error: Exception) -> tuple[str, int]:
+    """One line for the user, and the exit status."""
+    if isinstance(error, SessionError):
+        return str(error), EXIT_NO
+    if isinstance(error, CrashExtError):
+        return str(error), EXIT_FILE
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}", EXIT_FILE
+    problem = f"unexpected {type(error).__name__}: {error} (a bug: please report it)"
+    return problem, EXIT_BUG

@@ -106,6 +106,7 @@ class ElfHeader:
     e_phoff: int
     e_shoff: int
     e_flags: int
+    e_ehsize: int
     e_phnum: int
     e_shnum: int
     segments: SegmentTable
@@ -134,7 +135,7 @@ def read_header(source: Source) -> ElfHeader:
     layout = _LAYOUTS[bits]
     ehdr = struct.Struct(("<" if order == "little" else ">") + layout.ehdr)
     fields = ehdr.unpack(source.exactly(16, ehdr.size, "the ELF header"))
-    e_type, machine, _, _, phoff, shoff, flags, _, phentsize, phnum, _, shnum, _ = fields
+    e_type, machine, _, _, phoff, shoff, flags, ehsize, phentsize, phnum, _, shnum, _ = fields
     if e_type != ET_CORE:
         raise UnsupportedDump(
             f"an ELF file of type {e_type}, not a core dump (type {ET_CORE})"
@@ -151,7 +152,18 @@ def read_header(source: Source) -> ElfHeader:
     raw = source.exactly(phoff, phnum * entry, f"the table of {phnum} program headers")
     table = SegmentTable(raw, bits, order)
     return ElfHeader(
-        bits, order, ident[7], e_type, machine, phoff, shoff, flags, phnum, shnum, table
+        bits,
+        order,
+        ident[7],
+        e_type,
+        machine,
+        phoff,
+        shoff,
+        flags,
+        ehsize,
+        phnum,
+        shnum,
+        table,
     )
 
 

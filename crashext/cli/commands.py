@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands and their options, as click declares them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from .. import __version__
+
+if TYPE_CHECKING:
+    from ..dumps.base import Dump
+    from ..session.host import Host
+
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 90}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One command line's surroundings: the crash session, if any, and the output."""
+
+    session: Host | None
+    out: TextIO
+    err: TextIO
+
+    def say(self, lines: Iterable[str]) -> None:
+        """Print lines for people."""
+        for line in lines:
+            self.out.write(line + "\n")
+
+    def answer(self, answer: Any, text: Iterable[str], *, as_json: bool) -> None:
+        """Print an answer: its JSON for machines, or its text."""
+        self.say([json.dumps(answer.to_json(), indent=2)] if as_json else text)
+
+    def open_dump(self, paths: Sequence[str]) -> Dump:
+        """Open the files given, or the session's dump."""
+        from ..dumps import open_dump
+
+        if self.session is None:
+            if not paths:
+                raise click.UsageError("which dump? give its file name")
+            return open_dump(*paths)
+        if paths:
+            raise click.UsageError("inside crash the dump is the session's; give no file name")
+        from ..session import open_session_dump
+
+        return open_session_dump(self.session)
+
+
+def execute(argv: Sequence[str], job: Job) -> int:
+    """Parse and run one command line; returns the exit status.
+
+    Errors of crashext, interrupts and I/O errors pass through.
+    """
+    try:
+        # click prints help and version itself, to sys.stdout.
+        with redirect_stdout(job.out):
+            status = cli.main(list(argv) or ["--help"], "qemufix", standalone_mode=False, obj=job)
+    except click.UsageError as error:
+        command = f"{error.ctx.info_name}: " if error.ctx and error.ctx.parent else ""
+        print(f"qemufix: {command}{error.format_message()}", file=job.err, flush=True)
+        return 2
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    return int(status or 0) if argv else 2
+
+
+@click.group(
+    context_settings=HELP,
+    epilog="Exit status: 0 yes or found, 1 answered no, 2 usage, 3 unreadable or damaged file.",
+)
+@click.version_option(__version__, prog_name="qemufix", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Find the Linux kernel in a guest-memory dump that QEMU or libvirt wrote.
+
+    \b
+      qemufix detect guest.kdump                       who wrote it, what is in it
+      qemufix physbase guest.kdump --vmlinux vmlinux   where the kernel is
+      qemufix crash vmlinux guest.kdump                start crash with the answer
+    \b
+    In a crash session that came up wrong:
+      crash> extend qemufix.so
+      crash> qemufix physbase --apply
+    """
+
+
+@cli.command()
+@click.argument("dumps", metavar="[DUMP]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@click.pass_obj
+def detect(job: Job, dumps: tuple[str, ...], as_json: bool) -> int:
+    """Say who wrote the dump, and what it holds.
+
+    Several DUMP files are the parts of one split set. Exit status 0: QEMU wrote it;
+    1: another tool did, or nothing tells.
+
+    \b
+      qemufix detect guest.elf
+      qemufix detect --json guest.kdump | jq .origin
+    """
+    from ..detect import detect as detect_origin
+    from .render import detection_text
+
+    with job.open_dump(dumps) as dump:
+        answer = detect_origin(dump)
+    job.answer(answer, detection_text(answer), as_json=as_json)
+    return 0 if answer.from_qemu else 1
+
+
+@cli.command()
+@click.argument("dumps", metavar="[DUMP]...", nargs=-1)
+@click.option(
+    "--vmlinux", metavar="FILE", multiple=True, help="The kernel's vmlinux, with or without debug."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@click.option("--no-cpu-state", is_flag=True, help="Do not use the vCPUs' saved registers.")
+@click.option("--all", "everything", is_flag=True, help="Search all RAM, list every kernel.")
+@click.option("--kernel", metavar="N|live|crashed", help="Which one, where there are several.")
+@click.option("--apply", is_flag=True, help="Inside crash: put the running session right.")
+@click.option("--restart", is_flag=True, help="With --apply: start crash anew in place.")
+@click.option("--dry-run", is_flag=True, help="With --apply: only say what would be done.")
+@click.pass_obj
+def physbase(job: Job, **options: Any) -> int:
+    """Find where the kernel is: phys_base and the KASLR offset.
+
+    Exit status 0: found; 1: no kernel was found, or the evidence conflicts.
+
+    \b
+      qemufix physbase guest.elf --vmlinux /usr/lib/debug/boot/vmlinux-6.1.0
+      qemufix physbase guest.elf --json | jq -r '.crash_args[]'
+    \b
+    Inside crash the dump and the kernel are the session's:
+      crash> qemufix physbase --apply
+    """
+    from .physbase import Options, run_physbase
+
+    return run_physbase(job, Options(**options))
+
+
+@cli.command(context_settings={**HELP, "ignore_unknown_options": True})
+@click.argument("vmlinux")
+@click.argument("dump")
+@click.argument("crash_options", metavar="[CRASH OPTIONS]...", nargs=-1, type=click.UNPROCESSED)
+@click.option("--dry-run", "--print", "dry_run", is_flag=True, help="Only print the command.")
+@click.pass_obj
+def crash(job: Job, vmlinux: str, dump: str, crash_options: tuple[str, ...], dry_run: bool) -> int:
+    """Find the kernel, then start crash with the answer.
+
+    Whatever follows VMLINUX and DUMP is passed on to crash.
+
+    \b
+      qemufix crash vmlinux guest.kdump
+      qemufix crash vmlinux guest.kdump -s -i commands.txt
+    """
+    from .start_crash import start_crash
+
+    return start_crash(job, vmlinux, dump, crash_options, dry_run=dry_run)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``qemufix physbase``: search, print, and inside crash apply."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from .progress import Progress
+from .render import location_text
+
+if TYPE_CHECKING:
+    from ..locate.result import Location
+    from .commands import Job
+
+_KERNEL = re.compile(r"[0-9]{1,6}|live|crashed")
+
+
+class Options(NamedTuple):
+    """The command line of ``physbase``, as given."""
+
+    dumps: tuple[str, ...]
+    vmlinux: tuple[str, ...]
+    as_json: bool
+    no_cpu_state: bool
+    everything: bool
+    kernel: str | None
+    apply: bool
+    restart: bool
+    dry_run: bool
+
+
+def run_physbase(job: Job, options: Options) -> int:
+    """Answer, and apply where that was asked for; returns the exit status."""
+    _check(job, options)
+    answer = search(job, options.dumps, _vmlinux(job, options), **_how(options))
+    job.answer(answer, location_text(answer), as_json=options.as_json)
+    if not answer.found:
+        return 1
+    if job.session is not None and options.apply:
+        from ..session.apply import apply
+
+        job.out.flush()
+        apply(job.session, answer, dry_run=options.dry_run, restart=options.restart)
+    return 0
+
+
+def search(job: Job, dumps: Sequence[str], vmlinux: Sequence[str] | None, **how: Any) -> Location:
+    """Open the dump and locate its kernel, showing progress on a terminal.
+
+    ``how`` goes to :func:`crashext.locate.locate`.
+    """
+    from ..locate import locate
+
+    with job.open_dump(dumps) as dump, Progress(job.err) as progress:
+        return locate(dump, vmlinux=vmlinux or None, progress=progress, **how)
+
+
+def _how(options: Options) -> dict[str, Any]:
+    return {
+        "use_cpu_state": not options.no_cpu_state,
+        "everything": options.everything,
+        "kernel": options.kernel,
+    }
+
+
+def _check(job: Job, options: Options) -> None:
+    """Refuse options that make no sense where we are."""
+    if job.session is None and options.apply:
+        raise click.UsageError(
+            "--apply works inside crash: `extend qemufix.so`, then `qemufix physbase --apply`;"
+            " from here `qemufix crash VMLINUX DUMP` starts crash right"
+        )
+    if job.session is not None and options.vmlinux:
+        raise click.UsageError("inside crash the kernel is the session's; --vmlinux has no place")
+    for given, name in ((options.restart, "--restart"), (options.dry_run, "--dry-run")):
+        if given and not options.apply:
+            raise click.UsageError(f"{name} goes with --apply, inside crash")
+    if options.kernel is not None and not _KERNEL.fullmatch(options.kernel):
+        raise click.UsageError(f"--kernel takes a number, live or crashed, not {options.kernel!r}")
+
+
+def _vmlinux(job: Job, options: Options) -> Sequence[str]:
+    if job.session is None:
+        return options.vmlinux
+    return [job.session.namelist] if job.session.namelist else []

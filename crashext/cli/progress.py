@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A progress line for what takes longer than a second."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self, TextIO
+
+#: Seconds before the first line, and between two.
+PATIENCE, INTERVAL = 1.0, 0.2
+
+
+class Progress:
+    """Called with ``(stage, fraction done)``; writes to a terminal only, and cleans up."""
+
+    def __init__(self, err: TextIO) -> None:
+        self.err = err
+        self.enabled = err.isatty()
+        self.started = self.stage_started = time.monotonic()
+        self.stage = ""
+        self.due = self.started + PATIENCE
+        self.width = 0
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        """Note the progress, and show it when it is time to."""
+        now = time.monotonic()
+        if stage != self.stage:
+            self.stage, self.stage_started = stage, now
+        if not self.enabled or now < self.due:
+            return
+        self.due = now + INTERVAL
+        self._show(f"{stage}: {fraction:4.0%}{self._estimate(now, fraction)}")
+
+    def _estimate(self, now: float, fraction: float) -> str:
+        elapsed = now - self.stage_started
+        if fraction <= 0 or elapsed < PATIENCE:
+            return ""
+        return f", about {elapsed * (1 - fraction) / fraction:.0f} s left"
+
+    def _show(self, line: str) -> None:
+        self.err.write("\r" + line.ljust(self.width))
+        self.err.flush()
+        self.width = len(line)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        if self.width:
+            self.err.write("\r" + " " * self.width + "\r")
+            self.err.flush()

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Answers as text for people; every word that came from a dump is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from ..detect.result import Detection, Evidence, HeaderPhysBase
+from ..locate.result import Location
+from ..text import hex64, printable, size_text
+
+Field = tuple[str, str]
+#: More RAM ranges than this are summed up.
+MAX_RANGES = 16
+
+
+def detection_text(answer: Detection) -> Iterator[str]:
+    """The lines of ``qemufix detect``: the verdict, the facts, the evidence."""
+    yield f"{printable(answer.path)}: {_verdict(answer)}"
+    yield from _aligned(_detection_fields(answer))
+    yield from _evidence(answer.evidence)
+    yield from _warnings(answer.warnings)
+
+
+def location_text(answer: Location) -> Iterator[str]:
+    """The lines of ``qemufix physbase``: the answer, what confirms it, how to use it."""
+    yield f"{printable(answer.path)}: {_headline(answer)}"
+    yield from _aligned(_location_fields(answer))
+    if not answer.found:
+        yield from _aligned((e.name, _held(e.held) + printable(e.value)) for e in answer.evidence)
+    yield from _warnings(answer.warnings)
+
+
+def _verdict(answer: Detection) -> str:
+    if answer.origin == "unknown":
+        return "nothing tells who wrote this dump"
+    who = {"qemu": "QEMU", "kdump": "the kernel (kdump)"}.get(answer.origin, answer.origin)
+    text = f"written by {who} ({answer.confidence})"
+    if answer.memory_source == "qemu" and not answer.from_qemu:
+        text += ", from a dump that QEMU made"
+    return text
+
+
+def _detection_fields(answer: Detection) -> Iterator[Field]:
+    form = answer.format.upper() + (", flattened" if answer.flattened else "")
+    packed = "" if answer.compression == "none" else f", {answer.compression} pages"
+    yield "format", form + packed
+    yield "architecture", f"{answer.arch}, {_count(answer.vcpus, 'vCPU')}"
+    yield "RAM", f"{size_text(answer.ram_bytes)} in {_count(len(answer.ram), 'range')}"
+    for r in answer.ram[:MAX_RANGES]:
+        yield "", f"{r.start:#014x} - {r.end - 1:#014x}  {size_text(r.size)}"
+    if len(answer.ram) > MAX_RANGES:
+        yield "", f"... and {len(answer.ram) - MAX_RANGES} more"
+    yield "VMCOREINFO", "present" if answer.vmcoreinfo else "absent"
+    yield "header phys_base", _claim(answer.header_phys_base)
+    yield "complete", "yes" if answer.complete else "no"
+
+
+def _claim(claim: HeaderPhysBase) -> str:
+    if claim.value is None:
+        return claim.explanation
+    return f"{_number(claim.value)}: {claim.explanation}"
+
+
+def _evidence(pieces: Sequence[Evidence]) -> Iterator[str]:
+    if not pieces:
+        return
+    yield "evidence:"
+    widths = [max(len(w) for w in column) for column in zip(*map(_words, pieces), strict=True)]
+    for piece in pieces:
+        columns = (w.ljust(n) for w, n in zip(_words(piece), widths, strict=True))
+        yield f"  {'  '.join(columns)}  {printable(piece.value)}"
+
+
+def _words(piece: Evidence) -> tuple[str, str, str]:
+    return piece.points_to, piece.strength, piece.name
+
+
+def _headline(answer: Location) -> str:
+    if answer.found:
+        return f"kernel found ({answer.confidence})"
+    return printable(answer.reason) or "no kernel found"
+
+
+def _location_fields(answer: Location) -> Iterator[Field]:
+    if answer.phys_base is not None:
+        yield "phys_base", _number(answer.phys_base)
+    if answer.kaslr_offset is not None:
+        yield "KASLR offset", _number(answer.kaslr_offset)
+    if answer.text_vaddr is not None and answer.text_paddr is not None:
+        yield "kernel text", f"{hex64(answer.text_vaddr)} at physical {hex64(answer.text_paddr)}"
+    for label, value in (
+        ("release", answer.release),
+        ("banner", answer.banner),
+        ("build ID", answer.build_id),
+    ):
+        if value:
+            yield label, printable(value)
+    if answer.page_table_levels:
+        yield "page tables", f"{answer.page_table_levels} levels"
+    yield from _support(answer)
+
+
+def _support(answer: Location) -> Iterator[Field]:
+    if answer.method:
+        yield "found by", printable(answer.method)
+    if answer.confirmed_by:
+        yield "confirmed by", ", ".join(map(printable, answer.confirmed_by))
+    if answer.crash_args:
+        yield "crash options", " ".join(answer.crash_args)
+    yield "work", f"{_count(answer.pages_read, 'page')} read in {answer.seconds:.2f} s"
+
+
+def _held(held: bool | None) -> str:
+    return {True: "agrees: ", False: "contradicts: ", None: ""}[held]
+
+
+def _number(value: int) -> str:
+    return hex64(value) + (f" (-{-value:#x})" if value < 0 else "")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _warnings(warnings: Iterable[str]) -> Iterator[str]:
+    for warning in warnings:
+        yield f"warning: {printable(warning)}"
+
+
+def _aligned(fields: Iterable[Field]) -> Iterator[str]:
+    rows = list(fields)
+    width = max((len(label) for label, _ in rows), default=0)
+    for label, value in rows:
+        yield f"  {label.ljust(width)}  {value}"

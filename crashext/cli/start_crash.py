@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``qemufix crash``: find the kernel, then become a crash that starts right."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from ..errors import SessionError
+from .physbase import search
+from .render import location_text
+
+if TYPE_CHECKING:
+    from .commands import Job
+
+
+def start_crash(
+    job: Job, vmlinux: str, dump: str, crash_options: tuple[str, ...], *, dry_run: bool
+) -> int:
+    """Say the command, then exec it; returns only where it isn't run.
+
+    Raises:
+        SessionError: there is no crash to start.
+    """
+    if job.session is not None:
+        raise click.UsageError("this is crash already; use `qemufix physbase --apply`")
+    answer = search(job, [dump], [vmlinux])
+    if not answer.found:
+        job.say(location_text(answer))
+        return 1
+    command = ["crash", *answer.crash_args, *crash_options, vmlinux, dump]
+    job.say([shlex.join(command)])
+    if dry_run:
+        return 0
+    program = shutil.which("crash")
+    if program is None:
+        raise SessionError("there is no crash in PATH: install it, or use the command above")
+    return _become(program, command)
+
+
+def _become(program: str, command: list[str]) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(program, command)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Traces of the writer in the headers of a kdump-compressed file.
+
+What QEMU puts there is in its dump/dump.c, ``create_header64`` and
+``create_header32``; what makedumpfile does in its ``write_kdump_header``.
+"""
+
+from __future__ import annotations
+
+from ..dumps.base import Dump
+from ..dumps.kdump import KdumpDump
+from .from_notes import prstatus_notes
+from .result import Evidence
+from .verdict import NOBODY
+
+#: All that QEMU ever writes as utsname.machine, whatever the guest.
+_QEMU_MACHINES = ("x86_64", "i686", "S390X", "Unknown")
+_QEMU_STATUS = {1: "zlib", 2: "lzo", 4: "snappy"}
+_STATUS_ZSTD, _STATUS_INCOMPLETE, _STATUS_NO_VMEMMAP = 0x20, 0x08, 0x10
+#: makedumpfile -d takes 0 to 31.
+_MAX_DUMP_LEVEL = 31
+
+
+def utsname(dump: KdumpDump) -> Evidence | None:
+    """QEMU knows nothing of the guest's kernel and fills in its own machine alone."""
+    uts = dump.header.utsname
+    rest = [uts.sysname, uts.nodename, uts.release, uts.version, uts.domainname]
+    if not any(rest):
+        points_to = "qemu" if uts.machine in _QEMU_MACHINES else NOBODY
+        return Evidence("utsname", f"only machine: {uts.machine!r}", points_to, "strong")
+    value = " ".join(filter(None, (uts.sysname, uts.release, uts.machine)))
+    if uts.sysname == "Linux" and uts.release:
+        return Evidence("utsname", value, "makedumpfile", "decisive")
+    return Evidence("utsname", value, NOBODY, "weak")
+
+
+def timestamp(dump: KdumpDump) -> Evidence:
+    """The time of the dump; QEMU leaves it 0."""
+    seconds = dump.header.timestamp[0]
+    if seconds == 0:
+        return Evidence("timestamp", "0", "qemu", "strong")
+    return Evidence("timestamp", f"{seconds} s after 1970", "makedumpfile", "strong")
+
+
+def dump_level(dump: KdumpDump) -> Evidence:
+    """QEMU always writes 1; makedumpfile what -d said."""
+    level = dump.header.dump_level
+    if level == 1:
+        return Evidence("dump_level", "1", "qemu", "weak")
+    strength = "strong" if 0 <= level <= _MAX_DUMP_LEVEL else "weak"
+    return Evidence("dump_level", str(level), "makedumpfile", strength)
+
+
+def status(dump: KdumpDump) -> Evidence | None:
+    """Flags that QEMU has no code for."""
+    flags = dump.header.status
+    if flags in _QEMU_STATUS:
+        return Evidence("status", f"{flags:#x}, {_QEMU_STATUS[flags]}", NOBODY, "weak")
+    if flags & (_STATUS_ZSTD | _STATUS_NO_VMEMMAP | _STATUS_INCOMPLETE):
+        return Evidence("status", f"{flags:#x}", "makedumpfile", "strong")
+    return None
+
+
+def header_version(dump: KdumpDump) -> Evidence | None:
+    """QEMU writes version 6, always."""
+    version = dump.header.header_version
+    if version == 6:
+        return None
+    return Evidence("header_version", str(version), "makedumpfile", "strong")
+
+
+def cpu_count(dump: KdumpDump) -> Evidence | None:
+    """QEMU counts the vCPUs there are, and writes a note for each."""
+    count, notes = dump.header.nr_cpus, len(prstatus_notes(dump))
+    if not notes or count == notes:
+        return None
+    return Evidence("nr_cpus", f"{count}, with {notes} CPU notes", "makedumpfile", "weak")
+
+
+def bitmaps(dump: KdumpDump) -> Evidence:
+    """QEMU writes one bitmap twice; with -d above 1 makedumpfile leaves pages out."""
+    if dump.same_bitmaps:
+        return Evidence("bitmaps", "the two are the same", "qemu", "weak")
+    return Evidence("bitmaps", "pages were left out", "makedumpfile", "strong")
+
+
+def container(dump: KdumpDump) -> Evidence | None:
+    """QEMU's kdump-zlib, -lzo and -snappy are always flattened, makedumpfile's with -F."""
+    if not dump.flattened:
+        return None
+    return Evidence("container", "flattened", "qemu", "weak")
+
+
+_CHECKS = (
+    utsname,
+    timestamp,
+    dump_level,
+    status,
+    header_version,
+    cpu_count,
+    bitmaps,
+    container,
+)
+
+
+def evidence(dump: Dump) -> list[Evidence]:
+    """What the headers of a kdump-compressed file tell; nothing for another format."""
+    if not isinstance(dump, KdumpDump):
+        return []
+    return [found for check in _CHECKS if (found := check(dump)) is not None]
