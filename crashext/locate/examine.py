@@ -27,7 +27,7 @@ def examine(context: Context, image: Image) -> None:
         if image.matches_vmlinux:
             return
     identify(context, image, _runs(context, image))
-    if image.symbols.origin == "none":
+    if not image.has_symbols:
         _symbols_from_vmcoreinfo(image)
     # Offsets worked out with the symbols of another build mean nothing.
     image.kaslr_offset = _own_kaslr_offset(context, image)

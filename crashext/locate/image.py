@@ -52,6 +52,11 @@ class Image:
         return None if self.text_vaddr is None else self.paddr(self.text_vaddr)
 
     @property
+    def has_symbols(self) -> bool:
+        """True when symbols of the image are known from anywhere."""
+        return self.symbols.origin != "none"
+
+    @property
     def held(self) -> tuple[str, ...]:
         """The names of the checks that bear the image out."""
         return tuple(name for name, check in self.checks.items() if check.held)
@@ -87,20 +92,18 @@ class Image:
             self.kaslr_offset = candidate.kaslr_offset
 
 
-def group(candidates: Iterable[Candidate], images: list[Image] | None = None) -> list[Image]:
-    """Join candidates that are of one image, in the order they came; new images last.
+def sort_in(candidate: Candidate, images: list[Image]) -> Image:
+    """Add a candidate to the image it is of, a new one at the end of ``images`` if need be.
 
     They agree on phys_base, and on where the image starts where both know it. What a
     text claims of the KASLR offset decides nothing here: the image itself knows.
     """
-    images = [] if images is None else images
-    for candidate in candidates:
-        image = fitting(images, candidate)
-        if image is None:
-            image = Image(candidate.phys_base)
-            images.append(image)
-        image.add(candidate)
-    return images
+    image = fitting(images, candidate)
+    if image is None:
+        image = Image(candidate.phys_base)
+        images.append(image)
+    image.add(candidate)
+    return image
 
 
 def fitting(images: Iterable[Image], candidate: Candidate) -> Image | None:

@@ -17,7 +17,7 @@ from .candidate import Candidate
 from .choose import confidence
 from .context import Context
 from .examine import banner_stands, examine
-from .image import Image, fitting, group
+from .image import Image, fitting, sort_in
 
 Way = Callable[[Context], Iterator[Candidate]]
 
@@ -75,7 +75,7 @@ def _follow_captures(context: Context, images: list[Image]) -> None:
 
 def _add(context: Context, images: list[Image], candidates: Iterable[Candidate]) -> list[Image]:
     """Sort candidates into images, examine the new ones; returns all images concerned."""
-    known = len(images)
+    fresh: list[Image] = []
     concerned: list[Image] = []
     for candidate in sorted(candidates, key=_is_bare_claim):
         if _is_bare_claim(candidate) and not _worth_following(context, images, candidate):
@@ -84,11 +84,13 @@ def _add(context: Context, images: list[Image], candidates: Iterable[Candidate])
         if len(images) >= _MAX_IMAGES and fitting(images, candidate) is None:
             context.warn(f"more than {_MAX_IMAGES} kernel images in memory; the rest is left out")
             continue
-        group([candidate], images)
-        found = fitting(images, candidate)
-        if found is not None and found not in concerned:
-            concerned.append(found)
-    for image in images[known:]:
+        image = sort_in(candidate, images)
+        if image not in concerned:
+            concerned.append(image)
+        # A text brings the few symbols that an image without any was short of.
+        if image not in fresh and (not image.checks or (candidate.info and not image.has_symbols)):
+            fresh.append(image)
+    for image in fresh:
         examine(context, image)
     return concerned
 

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Forged and broken memory: bounded work, the right answer, clean output."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+from crashext.locate import locate
+from tests.locate.guest import MAP, PAGE, Guest, Kernel, write_vmlinux
+from tests.locate.test_states import assert_found, booted, find
+
+
+def test_planted_vmcoreinfo_is_never_believed(tmp_path: Path) -> None:
+    """Texts that contradict the tables they name are listed as refuted, not followed."""
+    kernel = Kernel()
+    guest = booted(kernel)
+    guest.cpus.clear()
+    for index in range(2000):
+        forged = replace(kernel, kaslr=0x2000000 + index % 200 * (2 << 20), release="forged")
+        guest.write(0x10000000 + index * PAGE, forged.vmcoreinfo())
+    assert_found(find(guest, None, tmp_path), kernel)
+
+
+def test_text_alone_finds_nothing(tmp_path: Path) -> None:
+    guest = Guest()
+    guest.write(0x100000, Kernel().vmcoreinfo())
+    location = find(guest, None, tmp_path)
+    assert not location.found
+    assert location.phys_base is None
+    assert any(e.held is False for e in location.evidence)
+
+
+def test_planted_banners_do_not_lead_astray(tmp_path: Path) -> None:
+    kernel = Kernel()
+    guest = booted(kernel)
+    guest.cpus.clear()
+    for pfn in range(0x4000, 0x4000 + 50_000):
+        guest.pages.setdefault(pfn, bytearray(kernel.banner.ljust(PAGE, b"\0")))
+    for start in range(0x10000000, 0x18000000, 2 << 20):
+        guest.write(start + kernel.paddr("linux_banner") - kernel.text_paddr, kernel.banner)
+    assert_found(find(guest, kernel, tmp_path), kernel)
+
+
+def test_a_note_of_another_kernel_yields_to_the_live_one(tmp_path: Path) -> None:
+    kernel = Kernel()
+    guest = booted(kernel)
+    guest.note = replace(kernel, text_paddr=0x7000000, release="stale").vmcoreinfo()
+    location = find(guest, kernel, tmp_path)
+    assert_found(location, kernel)
+    assert any(e.name == "vmcoreinfo-note" and e.held is False for e in location.evidence)
+
+
+def test_page_tables_that_loop_or_leave_ram(tmp_path: Path) -> None:
+    kernel = Kernel()
+    vmlinux = write_vmlinux(kernel, tmp_path / "vmlinux")
+    for entry in (0x9000000 | 3, 0xFFFFFFFFFF000 | 3, 0xFEE00000 | 3, (1 << 64) - 1):
+        guest = Guest()
+        guest.write(0x9000000, struct.pack("<512Q", *[entry] * 512))
+        guest.run_cpu(kernel, cr3=0x9000000)
+        dump = guest.dump()
+        location = locate(dump, vmlinux=vmlinux)
+        assert not location.found
+        # The banner probe visits one page in 2 MiB; the walks add a bounded few.
+        assert dump.reads < 700
+
+
+def test_escapes_in_a_banner_reach_no_terminal(tmp_path: Path) -> None:
+    kernel = Kernel(release="6.1\x1b]0;owned\x07")
+    guest = booted(kernel)
+    text = json.dumps(find(guest, kernel, tmp_path).to_json(), ensure_ascii=False)
+    assert "\x1b" not in text
+    assert "\\u001b" not in json.dumps(text)
+
+
+def test_a_huge_binary_vmcoreinfo_note(tmp_path: Path) -> None:
+    kernel = Kernel()
+    guest = booted(kernel)
+    guest.note = b"OSRELEASE=\xff\x00" + bytes(range(256)) * 40_000
+    assert_found(find(guest, kernel, tmp_path), kernel)
+
+
+def test_reads_do_not_grow_with_ram(tmp_path: Path) -> None:
+    kernel = Kernel()
+    vmlinux = write_vmlinux(kernel, tmp_path / "vmlinux")
+    counts = set()
+    for ram in (512 << 20, 64 << 30):
+        guest = booted(kernel)
+        guest.ram = ram
+        counts.add(locate(guest.dump(), vmlinux=vmlinux).pages_read)
+    assert len(counts) == 1
+    assert counts.pop() <= 64
+
+
+def test_many_vcpus_stay_within_the_page_budget(tmp_path: Path) -> None:
+    kernel = Kernel()
+    guest = booted(kernel)
+    for index in range(256):
+        root = 0x10000000 + index * PAGE
+        guest.write(root, bytes(guest.pages[kernel.root // PAGE]))
+        guest.run_cpu(kernel, cr3=root)
+    location = find(guest, kernel, tmp_path)
+    assert_found(location, kernel)
+    assert location.pages_read <= 64
+
+
+def test_a_window_full_of_junk_mappings(tmp_path: Path) -> None:
+    """512 page-table pages of random 4 KiB mappings: few are looked at, none believed."""
+    guest = Guest()
+    kernel = Kernel()
+    root, pud, pmd = 0x9000000, 0x9001000, 0x9002000
+    guest.u64(root + 511 * 8, pud | 3)
+    guest.u64(pud + 510 * 8, pmd | 3)
+    for index in range(512):
+        guest.u64(pmd + index * 8, 0xA000000 + index * PAGE | 3)
+        guest.write(
+            0xA000000 + index * PAGE,
+            struct.pack("<512Q", *[(index * 7919 + i * 31 << 12) | 3 for i in range(512)]),
+        )
+    guest.run_cpu(kernel, cr3=root, rip=MAP)
+    location = find(guest, None, tmp_path)
+    assert not location.found
