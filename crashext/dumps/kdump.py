@@ -18,7 +18,7 @@ from ..notes import arch_of_notes, note_named, walk_notes
 from .base import Dump, Range
 from .bitmap import Bitmap
 from .cache import PageCache
-from .codecs import CODECS, KNOWN_FLAGS, CodecMissing, DecodeError, name_of
+from .codecs import COMPRESSION_FLAGS, CodecMissing, DecodeError, codec_of
 from .intervals import union
 from .kdump_types import (
     NEWEST_VERSION,
@@ -31,6 +31,7 @@ from .kdump_types import (
 from .source import Source
 
 _MAX_BITMAP = 1 << 29  # bytes: 16 TiB of guest memory in pages of 4 KiB
+_BELIEVED_BITMAP = 1 << 22  # bytes: may be larger than a flattened file, whose holes are zeros
 _MAX_RANGES = 1 << 20
 _MAX_NOTES = 1 << 26
 _MAX_VMCOREINFO = 1 << 20
@@ -66,7 +67,8 @@ class KdumpDump(Dump):
         self.header = read_header(source)
         self.page_size = self.header.block_size
         self.byte_order = self.header.byte_order
-        self.compression = name_of(self.header.status)
+        codec = codec_of(self.header.status)
+        self.compression = codec.name if codec else "none"
         self._desc = PAGE_DESC[self.byte_order]
         self._cache = PageCache(self.page_size)
         self._warnings = list(source.warnings)
@@ -108,7 +110,7 @@ class KdumpDump(Dump):
                 head = self._head(desc, data, min(size, self.page_size))
                 if head is None:
                     continue
-                if not desc.flags & KNOWN_FLAGS and not data.strip(b"\0"):
+                if not desc.flags & COMPRESSION_FLAGS and not data.strip(b"\0"):
                     zero_pages.add(desc.offset)
                     continue
                 yield pfn * self.page_size, head
@@ -122,7 +124,7 @@ class KdumpDump(Dump):
     def _read_bitmaps(self) -> tuple[Bitmap, Bitmap]:
         header, source = self.header, self._source
         size = header.bitmap_bytes
-        if size > min(source.stored, _MAX_BITMAP):
+        if size > min(max(source.stored, _BELIEVED_BITMAP), _MAX_BITMAP):
             raise CorruptDump(
                 f"a bitmap of {size} bytes (max_mapnr {header.max_mapnr:#x}) in a dump of "
                 f"{source.stored} bytes",
@@ -237,23 +239,20 @@ class KdumpDump(Dump):
         descs = self._read_descs(self._dumped.rank(pfn), 1)
         if not descs or not descs[0].offset:
             raise TruncatedPage(paddr=pfn * self.page_size, path=self.path)
-        desc = self._checked(descs[0], pfn)
+        desc = descs[0]
+        if desc.offset < 0 or not 0 < desc.size <= self.page_size:
+            raise self._bad_page(pfn, desc, f"stored in {desc.size} bytes")
         data = self._source.pread(desc.offset, desc.size)
         if len(data) < desc.size:
             raise TruncatedPage(paddr=pfn * self.page_size, path=self.path)
         return self._decode(desc, data, pfn)
 
-    def _checked(self, desc: _Desc, pfn: int) -> _Desc:
-        """Refuse a descriptor that no writer makes."""
-        if desc.offset < 0 or not 0 < desc.size <= self.page_size:
-            raise self._bad_page(pfn, desc, f"a size of {desc.size} bytes")
-        if desc.flags & KNOWN_FLAGS not in CODECS:
-            raise self._bad_page(pfn, desc, f"compression flags {desc.flags:#x}")
-        return desc
-
     def _decode(self, desc: _Desc, data: bytes, pfn: int) -> bytes:
+        codec = codec_of(desc.flags)
+        if codec is None:
+            raise self._bad_page(pfn, desc, f"compression flags {desc.flags:#x}")
         try:
-            page = CODECS[desc.flags & KNOWN_FLAGS].decode(data, self.page_size)
+            page = codec.decode(data, self.page_size)
         except DecodeError as error:
             raise self._bad_page(pfn, desc, str(error)) from None
         except CodecMissing as error:
@@ -271,9 +270,11 @@ class KdumpDump(Dump):
 
     def _head(self, desc: _Desc, data: bytes, size: int) -> bytes | None:
         """The first bytes of a page, or None if it can't be decoded."""
-        codec = CODECS.get(desc.flags & KNOWN_FLAGS)
+        codec = codec_of(desc.flags)
+        if codec is None:
+            return None
         try:
-            head = codec.decode(data, size) if codec else b""
+            head = codec.head(data, size) if codec.head else codec.decode(data, self.page_size)
         except DecodeError:
             return None
         except CodecMissing as error:
