@@ -125,7 +125,7 @@ def detect(job: Job, dumps: tuple[str, ...], as_json: bool) -> int:
 @click.option("--restart", is_flag=True, help="With --apply: start crash anew in place.")
 @click.option("--dry-run", is_flag=True, help="With --apply: only say what would be done.")
 @click.pass_obj
-def physbase(job: Job, **options: Any) -> int:
+def physbase(job: Job, /, **options: Any) -> int:
     """Find where the kernel is: phys_base and the KASLR offset.
 
     Exit status 0: found; 1: no kernel was found, or the evidence conflicts.

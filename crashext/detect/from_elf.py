@@ -20,6 +20,7 @@ START_KERNEL_MAP = 0xFFFFFFFF80000000
 _MAX_SEGMENTS = 4096
 #: QEMU 7.2 and later put two section headers (null, .shstrtab) before the program headers.
 _QEMU_PHOFF = {64: 64 + 2 * 64, 32: 52 + 2 * 40}
+_QEMU_SHORT = 2
 _EHSIZE = {64: 64, 32: 52}
 
 
@@ -65,12 +66,15 @@ def kernel_mapping(dump: ElfDump) -> Evidence | None:
 
 
 def filtered(dump: ElfDump) -> Evidence | None:
-    """makedumpfile -E shortens segments at pages that it left out."""
+    """makedumpfile -E cuts segments short at every stretch of pages that it left out.
+
+    QEMU's begin and length cut two at most, and mark what lies outside as absent.
+    """
     found = loads(dump)
-    short = sum(s.p_filesz < s.p_memsz for s in found)
-    if not short or not any(s.p_flags for s in found):
+    short = sum(s.p_filesz < s.p_memsz and s.p_offset != dump.header.absent for s in found)
+    if short <= _QEMU_SHORT:
         return None
-    value = f"{short} of {len(found)} segments are shortened"
+    value = f"{short} of {len(found)} segments are cut short"
     return Evidence("left_out", value, "makedumpfile", "decisive")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..dumps.base import Dump
 from ..dumps.kdump import KdumpDump
 from .from_notes import prstatus_notes
-from .result import Evidence
+from .result import Evidence, Strength
 from .verdict import NOBODY
 
 #: All that QEMU ever writes as utsname.machine, whatever the guest.
@@ -35,10 +35,10 @@ def utsname(dump: KdumpDump) -> Evidence | None:
 
 
 def timestamp(dump: KdumpDump) -> Evidence:
-    """The time of the dump; QEMU leaves it 0."""
+    """The time of the dump; QEMU leaves it 0, and so does a filter of QEMU's dump."""
     seconds = dump.header.timestamp[0]
     if seconds == 0:
-        return Evidence("timestamp", "0", "qemu", "strong")
+        return Evidence("timestamp", "0", "qemu", "medium")
     return Evidence("timestamp", f"{seconds} s after 1970", "makedumpfile", "strong")
 
 
@@ -47,7 +47,7 @@ def dump_level(dump: KdumpDump) -> Evidence:
     level = dump.header.dump_level
     if level == 1:
         return Evidence("dump_level", "1", "qemu", "weak")
-    strength = "strong" if 0 <= level <= _MAX_DUMP_LEVEL else "weak"
+    strength: Strength = "strong" if 0 <= level <= _MAX_DUMP_LEVEL else "weak"
     return Evidence("dump_level", str(level), "makedumpfile", strength)
 
 

@@ -10,22 +10,10 @@ from .result import Evidence
 from .verdict import NOBODY
 
 NT_PRSTATUS = 1
-NT_PRPSINFO = 3
 #: Offset of pr_pid in elf_prstatus: 64-bit kernels, 32-bit kernels.
 _PR_PID = {True: 32, False: 24}
 #: Shortest elf_prstatus of a 64-bit architecture that QEMU dumps (x86_64, s390x: 336).
 _PRSTATUS_64 = 336
-
-#: Note names of writers that are neither QEMU nor Linux.
-_FOREIGN = {
-    "Xen": "xen",
-    "XEN CORE": "xen",
-    "XEN ELF": "xen",
-    ".note.Xen": "xen",
-    "VMCOREINFO_XEN": "xen",
-    "VBCORE": "virtualbox",
-    "VBCPU": "virtualbox",
-}
 
 
 def prstatus_notes(dump: Dump) -> list[Note]:
@@ -93,16 +81,6 @@ def crash_time(dump: Dump) -> Evidence | None:
     return None
 
 
-def foreign(dump: Dump) -> Evidence | None:
-    """Notes of another hypervisor, or of a process's core file."""
-    for note in dump.notes:
-        if note.name in _FOREIGN:
-            return Evidence("foreign_note", note.name, _FOREIGN[note.name], "decisive")
-    if any(n.name == "CORE" and n.type == NT_PRPSINFO for n in dump.notes):
-        return Evidence("foreign_note", "CORE NT_PRPSINFO", "process", "decisive")
-    return None
-
-
 def erase_info(dump: Dump) -> Evidence | None:
     """The ERASEINFO note says what makedumpfile was told to wipe."""
     if not any(n.name == "ERASEINFO" for n in dump.notes):
@@ -110,7 +88,7 @@ def erase_info(dump: Dump) -> Evidence | None:
     return Evidence("eraseinfo_note", "present", "makedumpfile", "decisive")
 
 
-_CHECKS = (cpu_state, note_order, pids, crash_time, foreign, erase_info)
+_CHECKS = (cpu_state, note_order, pids, crash_time, erase_info)
 
 
 def evidence(dump: Dump) -> list[Evidence]:
