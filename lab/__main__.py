@@ -7,6 +7,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from .errors import LabError
 from .scenarios import SCENARIOS
@@ -34,6 +35,14 @@ def _parser() -> argparse.ArgumentParser:
     dumps.add_argument("--group", action="append", choices=("core", "states", "big"))
     dumps.add_argument("--jobs", type=int, default=2, help="guests at a time (default 2)")
     dumps.set_defaults(command=_dumps)
+    cutter = commands.add_parser("cut", help="cut one dump down to what the search touches")
+    cutter.add_argument("dump", type=Path)
+    cutter.add_argument("--vmlinux", type=Path, action="append", default=[], metavar="FILE")
+    cutter.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    cutter.set_defaults(command=_cut)
+    samples = commands.add_parser("samples", help="cut the lab's dumps into sample_dumps")
+    samples.add_argument("names", nargs="*", metavar="SCENARIO", help="only these")
+    samples.set_defaults(command=_samples)
     return parser
 
 
@@ -47,6 +56,26 @@ def _dumps(options: argparse.Namespace) -> int:
     from .batch import make_all
 
     return make_all(options.names, options.group or ["core"], jobs=options.jobs, say=_say)
+
+
+def _cut(options: argparse.Namespace) -> int:
+    from crashext.errors import CrashExtError
+
+    from .cut import cut
+
+    try:
+        size = cut(options.dump, options.vmlinux, options.output)
+    except CrashExtError as error:
+        raise LabError(str(error)) from error
+    _say(f"{options.output}: {size} bytes")
+    return 0
+
+
+def _samples(options: argparse.Namespace) -> int:
+    from .samples import make_samples
+
+    make_samples(options.names, _say)
+    return 0
 
 
 def _say(text: str) -> None:

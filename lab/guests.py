@@ -118,6 +118,7 @@ def _facts(scenario: Scenario, kernel: Kernel, console: str, directory: Path) ->
         "memory": scenario.memory,
         "dumps": [dump_file(scenario, which).name for which in scenario.formats],
         "vmlinux": f"../cache/{kernel.vmlinux.name}",
+        "vmlinuxes": [f"../cache/{kernel.vmlinux.name}"],
         "found": True,
         **told.to_json(truth.link_address(kernel.vmlinux)),
     }

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cut a real dump down to a small valid one: its headers, notes, RAM layout and few pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from crashext import open_dump
+from crashext.dumps.base import Dump
+from crashext.locate import locate
+
+from .elf_writer import pack_note, write_core
+from .errors import LabError
+from .kdump_writer import KdumpFacts, write_kdump
+from .recorder import PAGE, read_page, touched_pages
+from .truth import START_KERNEL_MAP
+from .vmlinux_writer import FullVmlinux, write_vmlinux
+
+# Symbols that checks of the search may ask for, today's names and older ones.
+SYMBOLS = (
+    *("_text", "_stext", "_etext", "_end", "linux_banner", "init_uts_ns", "phys_base"),
+    *("init_top_pgt", "init_level4_pgt", "swapper_pg_dir", "__pgtable_l5_enabled"),
+    *("page_offset_base", "vmalloc_base", "vmemmap_base", "idt_table", "vmcoreinfo_data"),
+    *("vmcoreinfo_note", "vmcoreinfo_size", "asm_exc_divide_error", "divide_error"),
+    *("early_idt_handler_array", "saved_command_line", "boot_params", "elfcorehdr_addr"),
+    *("__start_notes", "__stop_notes", "__per_cpu_start", "__per_cpu_end", "__per_cpu_offset"),
+    *("init_task", "node_online_map", "kallsyms_names", "kallsyms_num_syms"),
+    *("kallsyms_token_table", "kallsyms_token_index", "kallsyms_offsets"),
+    *("kallsyms_relative_base", "secondary_startup_64", "startup_64", "sme_me_mask", "efi_mm"),
+)
+# Of these the memory is kept too: what a check, or crash at its start, reads.
+_VARIABLES = (
+    *("linux_banner", "init_uts_ns", "phys_base", "init_top_pgt", "__pgtable_l5_enabled"),
+    *("page_offset_base", "vmalloc_base", "vmemmap_base", "idt_table", "vmcoreinfo_data"),
+    *("saved_command_line", "boot_params", "elfcorehdr_addr", "__start_notes", "sme_me_mask"),
+)
+_QEMU_SECTION_HEADERS_SINCE = 192  # e_phoff where QEMU >= 7.2 put them in between
+
+
+def cut(source: Path, vmlinuxes: Sequence[Path], out: Path, *, ram_below: int | None = None) -> int:
+    """Write the cut dump to ``out``, whose suffix says the container; return its size.
+
+    Args:
+        source: an ELF or a kdump; ``out`` has to be of the same kind.
+        vmlinuxes: those of the kernels that may be in the dump.
+        ram_below: leave out what lies at this address and above.
+
+    Raises:
+        LabError: ``out`` is of another kind than ``source``.
+        crashext.errors.CrashExtError: the dump or a vmlinux can't be used.
+    """
+    with open_dump(str(source)) as dump:
+        wanted = touched_pages(dump, vmlinuxes)
+        for vmlinux in vmlinuxes:
+            wanted |= _variables(dump, vmlinux)
+        pages = {paddr: page for paddr in wanted if (page := read_page(dump, paddr))}
+        out.unlink(missing_ok=True)
+        ram = [(r.start, min(r.end, ram_below or r.end)) for r in dump.ram]
+        _write(dump, [(start, end) for start, end in ram if start < end], pages, out)
+    return out.stat().st_size
+
+
+def shrink(vmlinux: Path, out: Path) -> int:
+    """Write the small stand-in for a vmlinux; return its size."""
+    write_vmlinux(FullVmlinux(vmlinux), SYMBOLS, out)
+    return out.stat().st_size
+
+
+def _variables(dump: Dump, vmlinux: Path) -> set[int]:
+    """The pages that hold the kernel's own variables, wherever it was found to be."""
+    found = locate(dump, vmlinux=str(vmlinux))
+    if found.phys_base is None or found.kaslr_offset is None:
+        return set()
+    move = found.phys_base + found.kaslr_offset - START_KERNEL_MAP
+    symbols = FullVmlinux(vmlinux).symbols(_VARIABLES)
+    return {(symbol.value + move) // PAGE * PAGE for symbol in symbols}
+
+
+def _write(dump: Dump, ram: list[tuple[int, int]], pages: dict[int, bytes], out: Path) -> None:
+    pages = {paddr: page for paddr, page in pages.items() if paddr < ram[-1][1]}
+    kind = {".elf": "elf", ".kdump": "kdump", ".flat": "kdump"}.get(out.suffix)
+    if kind != dump.format:
+        raise LabError(f"{out}: a {dump.format} dump is cut to {_SUFFIXES[dump.format]}")
+    with out.open("wb") as file:
+        if kind == "elf":
+            write_core(
+                file,
+                notes=_notes(dump),
+                ram=ram,
+                pages=pages,
+                machine=_machine(dump),
+                section_headers=dump.header.e_phoff == _QEMU_SECTION_HEADERS_SINCE,
+            )
+        else:
+            write_kdump(file, _facts(dump), ram=ram, pages=pages, flattened=out.suffix == ".flat")
+
+
+_SUFFIXES = {"elf": "x.elf", "kdump": "x.kdump or x.flat"}
+
+
+def _machine(dump: Dump) -> int:
+    return {"x86_64": 62, "i386": 3}[dump.arch]
+
+
+def _notes(dump: Dump) -> bytes:
+    return b"".join(pack_note(note.name, note.type, note.desc) for note in dump.notes)
+
+
+def _facts(dump: Dump) -> KdumpFacts:
+    """What the source's headers say, to be said again."""
+    header: Any = dump.header
+    names = ("sysname", "nodename", "release", "version", "machine", "domainname")
+    return KdumpFacts(
+        utsname={name: getattr(header.utsname, name) for name in names},
+        timestamp=header.timestamp,
+        status=header.status,
+        nr_cpus=header.nr_cpus,
+        phys_base=header.phys_base,
+        dump_level=header.dump_level,
+        notes=_notes(dump),
+        vmcoreinfo=_vmcoreinfo_place(dump) if header.size_vmcoreinfo else (0, 0),
+    )
+
+
+def _vmcoreinfo_place(dump: Dump) -> tuple[int, int]:
+    """Where, in the notes as we pack them, the VMCOREINFO text lies."""
+    at = 0
+    for note in dump.notes:
+        packed = pack_note(note.name, note.type, note.desc)
+        if note.name == "VMCOREINFO":
+            return at + packed.index(note.desc), len(note.desc)
+        at += len(packed)
+    return 0, 0

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A writer of ELF core dumps of a guest, 64-bit little-endian.
+
+It declares the headers itself, from the ELF specification (gABI chapters 4 and 5):
+a writer that shared the reader's layout would prove nothing.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+PAGE = 4096
+EHDR = struct.Struct("<16s HHI QQQ I HHHHHH")
+PHDR = struct.Struct("<II QQQ QQ Q")
+SHDR = struct.Struct("<II QQ QQ II QQ")
+_NHDR = struct.Struct("<III")
+
+IDENT = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
+_ET_CORE = 4
+_EM_X86_64 = 62
+_PT_LOAD, _PT_NOTE = 1, 4
+_SHT_STRTAB = 3
+_SECTION_NAMES = b"\0.shstrtab\0"
+
+
+@dataclass(slots=True)
+class _Load:
+    """A PT_LOAD: pages in a row, and how far the described memory reaches."""
+
+    start: int
+    end: int
+    pages: list[bytes] = field(default_factory=list)
+
+
+def pack_note(name: str, kind: int, desc: bytes) -> bytes:
+    """One ELF note, name and descriptor padded to 4 bytes."""
+    label = name.encode() + b"\0"
+    header = _NHDR.pack(len(label), len(desc), kind)
+    return header + label + bytes(-len(label) % 4) + desc + bytes(-len(desc) % 4)
+
+
+def write_core(
+    file: BinaryIO,
+    *,
+    notes: bytes,
+    ram: Iterable[tuple[int, int]],
+    pages: Mapping[int, bytes],
+    machine: int = _EM_X86_64,
+    section_headers: bool = True,
+) -> None:
+    """Write a core of ``ram`` (byte ranges) that holds only ``pages`` (by address).
+
+    Each run of pages is a PT_LOAD whose p_memsz reaches on to the next run: what lies
+    between is described, and not in the file. With ``section_headers`` they come before
+    the program headers, as QEMU has them since 7.2.
+    """
+    loads = [load for start, end in sorted(ram) for load in _loads(start, end, pages)]
+    shnum = 2 if section_headers else 0
+    phoff = EHDR.size + shnum * SHDR.size
+    notes_at = phoff + (1 + len(loads)) * PHDR.size
+    offsets, data = _placed(loads, notes_at + len(notes))
+    names_at = notes_at + len(notes) + len(data)
+    sizes = (EHDR.size, PHDR.size, 1 + len(loads), SHDR.size if shnum else 0, shnum, shnum // 2)
+    shoff = EHDR.size if shnum else 0
+    file.write(EHDR.pack(IDENT, _ET_CORE, machine, 1, 0, phoff, shoff, 0, *sizes))
+    if section_headers:
+        size = len(_SECTION_NAMES)
+        file.write(bytes(SHDR.size))
+        file.write(SHDR.pack(1, _SHT_STRTAB, 0, 0, names_at, size, 0, 0, 1, 0))
+    file.write(PHDR.pack(_PT_NOTE, 0, notes_at, 0, 0, len(notes), len(notes), 0))
+    for load, offset in zip(loads, offsets, strict=True):
+        filesz, memsz = PAGE * len(load.pages), load.end - load.start
+        file.write(PHDR.pack(_PT_LOAD, 0, offset, load.start, load.start, filesz, memsz, 0))
+    file.write(notes + data + (_SECTION_NAMES if section_headers else b""))
+
+
+def _loads(start: int, end: int, pages: Mapping[int, bytes]) -> Iterator[_Load]:
+    """One range of RAM as segments that begin wherever a run of held pages does."""
+    load = _Load(start, end)
+    for paddr in sorted(p for p in pages if start <= p and p + PAGE <= end):
+        if paddr != load.start + PAGE * len(load.pages):
+            load.end = paddr
+            yield load
+            load = _Load(paddr, end)
+        load.pages.append(pages[paddr])
+    yield load
+
+
+def _placed(loads: Iterable[_Load], at: int) -> tuple[list[int], bytes]:
+    """File offset of each segment's data, and the data; equal runs share theirs."""
+    offsets, data = [], bytearray()
+    places: dict[bytes, int] = {}
+    for load in loads:
+        run = b"".join(load.pages)
+        if run not in places:
+            places[run] = at + len(data)
+            data += run
+        offsets.append(places[run])
+    return offsets, bytes(data)
