@@ -217,5 +217,5 @@ def _plausible(header: KdumpHeader, main: KdumpHeader, source: Source) -> bool:
         (header.offset_eraseinfo, header.size_eraseinfo),
     )
     return min(header.max_mapnr, 0xFFFFFFFF) == main.max_mapnr and all(
-        offset >= 0 and offset + size <= source.size for offset, size in areas
+        (offset > 0 or size == 0) and 0 <= offset + size <= source.size for offset, size in areas
     )

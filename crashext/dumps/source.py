@@ -70,10 +70,6 @@ class FileSource(Source):
 
     def __init__(self, path: str) -> None:
         self.path = path
-        if os.path.realpath(path) == "/proc/kcore":
-            raise UnsupportedDump(
-                "this is the running kernel's own memory (/proc/kcore), not a dump", path=path
-            )
         self._fd = _open(path)
         try:
             self.size = self.stored = _size(self._fd, path)
@@ -112,6 +108,10 @@ class FileSource(Source):
 
 def _open(path: str) -> int:
     try:
+        if os.path.realpath(path) == "/proc/kcore":
+            raise UnsupportedDump(
+                "this is the running kernel's own memory (/proc/kcore), not a dump", path=path
+            )
         # O_NONBLOCK: opening a FIFO without a writer must not hang.
         return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
