@@ -102,9 +102,7 @@ class CpuState:
 def cpu_states(notes: tuple[Note, ...]) -> tuple[CpuState, ...]:
     """The vCPUs of a dump, in the order of their QEMU notes; malformed notes are left out."""
     descs = [n.desc for n in notes if n.name == _QEMU_NOTE_NAME]
-    return tuple(
-        _cpu_state(index, desc) for index, desc in enumerate(descs) if _is_cpu_state(desc)
-    )
+    return tuple(_cpu_state(index, desc) for index, desc in enumerate(descs) if _is_cpu_state(desc))
 
 
 def _is_cpu_state(desc: bytes) -> bool:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
@@ -97,6 +97,28 @@ class Dump(ABC):
         left out, a compressed page is inflated no further than ``size`` needs, and
         a page that can't be decoded is skipped. Addresses ascend.
         """
+
+    def pages_with(
+        self,
+        marks: Sequence[tuple[int, bytes]],
+        *,
+        stored: range | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> Iterator[int]:
+        """Addresses of the pages that hold one of ``marks``, ascending.
+
+        A mark is an offset in the page and the bytes wanted there. A compressed page
+        whose stored size lies outside ``stored`` is taken to hold none. ``progress`` is
+        called now and then with the fraction of RAM done. Formats override this where
+        they can tell faster than by looking at every page.
+        """
+        size = max(offset + len(wanted) for offset, wanted in marks)
+        end = max((r.end for r in self.ram), default=1)
+        for count, (paddr, head) in enumerate(self.page_heads(size)):
+            if progress is not None and count % 8192 == 0:
+                progress(paddr / end)
+            if any(head.startswith(wanted, offset) for offset, wanted in marks):
+                yield paddr
 
     @abstractmethod
     def close(self) -> None:

@@ -16,6 +16,7 @@ from . import (
 from .candidate import Candidate
 from .choose import confidence
 from .context import Context
+from .encrypted import looks_encrypted
 from .examine import banner_stands, examine
 from .image import Image, fitting, sort_in
 
@@ -46,6 +47,8 @@ def search(context: Context, *, everything: bool = False) -> list[Image]:
             break
         _add(context, images, way(context))
     _follow_captures(context, images)
+    if not images and looks_encrypted(context):
+        context.warn("memory looks encrypted (SEV, TDX?): nothing can be read from this dump")
     return images
 
 

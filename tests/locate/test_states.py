@@ -6,6 +6,7 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -196,3 +197,19 @@ def test_a_capture_kernel_leads_to_the_crashed_one(tmp_path: Path) -> None:
     assert_found(find(guest, crashed, tmp_path, kernel="live"), capture)
     states = {k["state"] for k in find(guest, crashed, tmp_path).kernels}
     assert states == {"crashed", "capture"}
+
+
+def test_encrypted_memory_is_named_as_such(tmp_path: Path) -> None:
+    random = Random(1)
+    guest = Guest(ram=MIB)
+    for pfn in range(256):
+        guest.pages[pfn] = bytearray(random.randbytes(PAGE))
+    location = find(guest, None, tmp_path)
+    assert not location.found
+    assert any("encrypted" in warning for warning in location.warnings)
+
+
+def test_empty_memory_is_not_called_encrypted(tmp_path: Path) -> None:
+    location = find(Guest(), None, tmp_path)
+    assert not location.found
+    assert not location.warnings
