@@ -102,10 +102,10 @@ def _image_runs(context: Context, image: Image, root: int, levels: int) -> list[
 
 def _symbols_from_vmcoreinfo(image: Image) -> None:
     """Few, but enough for some checks: only those of a text that page tables bear out."""
-    for candidate in image.candidates:
-        if candidate.info is not None and candidate.text_vaddr is not None:
-            image.symbols = KnownSymbols(candidate.info.symbols, "VMCOREINFO")
-            return
+    for info in image.infos:
+        image.symbols = KnownSymbols(info.symbols, "VMCOREINFO")
+        image.build_id = info.build_id
+        return
 
 
 def _own_kaslr_offset(context: Context, image: Image) -> int | None:
@@ -124,7 +124,5 @@ def _own_kaslr_offset(context: Context, image: Image) -> int | None:
     info = vmcoreinfo_data.info(context, image)
     if info is not None and info.kernel_offset is not None:
         return info.kernel_offset
-    claims = {
-        c.kaslr_offset for c in image.candidates if c.info is not None and c.text_vaddr is not None
-    }
+    claims = {info.kernel_offset for info in image.infos}
     return claims.pop() if len(claims) == 1 else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ..arch.x86_64 import START_KERNEL_MAP, image_paddr
 from ..symbols.runtime import KnownSymbols, RuntimeSymbols
+from ..vmcoreinfo import Vmcoreinfo
 from .candidate import Candidate
 from .result import Evidence
 
@@ -42,9 +43,16 @@ class Image:
 
     @property
     def release(self) -> str | None:
-        """The kernel release in the banner: ``6.1.0-18-amd64``."""
+        """The kernel release: of the banner, else of a VMCOREINFO that tables bear out."""
         words = (self.banner or b"").split(b" ", 3)
-        return words[2].decode("ascii", "replace") if len(words) > 3 else None
+        if len(words) > 3:
+            return words[2].decode("ascii", "replace")
+        return next((i.osrelease for i in self.infos), None)
+
+    @property
+    def infos(self) -> list[Vmcoreinfo]:
+        """The VMCOREINFO texts of this image that page tables bear out."""
+        return [c.info for c in self.candidates if c.info and c.text_vaddr is not None]
 
     @property
     def text_paddr(self) -> int | None:

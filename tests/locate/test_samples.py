@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every committed sample of a real dump gives what its guest said of itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import crashext
+from crashext.locate import locate
+from crashext.text import hex64
+
+SAMPLES = Path(__file__).parents[2] / "sample_dumps"
+LAB = Path(__file__).parents[2] / "lab" / "dumps"
+FIELDS = (
+    "found", "phys_base", "kaslr_offset", "text_vaddr", "text_paddr", "release", "banner",
+    "build_id", "page_table_levels",
+)  # fmt: skip
+
+
+def cases(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """(dump, truth) for each dump in ``folder`` that has its truth beside it."""
+    truths = [(path, json.loads(path.read_text())) for path in sorted(folder.glob("*.json"))]
+    return [
+        (path.parent / name, truth)
+        for path, truth in truths
+        for name in truth.get("dumps", [])
+        if (path.parent / name).exists()
+    ]
+
+
+def check(dump: Path, truth: dict[str, Any], vmlinux: str | None, use_cpu_state: bool) -> None:
+    with crashext.open_dump(str(dump)) as opened:
+        answer = locate(opened, vmlinux=vmlinux, use_cpu_state=use_cpu_state).to_json()
+    wanted = {name: truth[name] for name in FIELDS if name in truth}
+    assert {name: answer[name] for name in wanted} == wanted, answer["reason"]
+
+
+def parameters(folder: Path) -> list[Any]:
+    return [
+        pytest.param(
+            dump, truth, given, cpu,
+            id=f"{dump.name}-{'vmlinux' if given else 'alone'}-{'cpu' if cpu else 'nocpu'}",
+        )
+        for dump, truth in cases(folder)
+        for given in (True, False)
+        for cpu in (True, False)
+    ]  # fmt: skip
+
+
+def run(dump: Path, truth: dict[str, Any], given: bool, use_cpu_state: bool) -> None:
+    truth = {**truth, **truth.get("without_cpu_state", {})} if not use_cpu_state else truth
+    vmlinux = str(dump.parent / truth["vmlinux"]) if given and truth.get("vmlinux") else None
+    check(dump, truth, vmlinux, use_cpu_state)
+
+
+@pytest.mark.parametrize(("dump", "truth", "given", "use_cpu_state"), parameters(SAMPLES))
+def test_sample(dump: Path, truth: dict[str, Any], given: bool, use_cpu_state: bool) -> None:
+    run(dump, truth, given, use_cpu_state)
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize(("dump", "truth", "given", "use_cpu_state"), parameters(LAB))
+def test_lab_dump(dump: Path, truth: dict[str, Any], given: bool, use_cpu_state: bool) -> None:
+    run(dump, truth, given, use_cpu_state)
+
+
+def test_samples_exist() -> None:
+    assert len(cases(SAMPLES)) >= 6
+
+
+@pytest.mark.parametrize(("dump", "truth"), cases(SAMPLES))
+def test_the_answer_needs_few_pages(dump: Path, truth: dict[str, Any]) -> None:
+    if not truth.get("found") or not truth.get("vmlinux"):
+        return
+    with crashext.open_dump(str(dump)) as opened:
+        location = locate(opened, vmlinux=str(dump.parent / truth["vmlinux"]))
+    assert location.phys_base is not None
+    assert hex64(location.phys_base) == truth["phys_base"]
+    assert location.pages_read <= 64
