@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Rules for the crash plugin, included by the top-level Makefile.
+#
+#   make plugin CRASH_INCLUDE=/path/to/crash-source CRASH_VERSION=9.0.1
+#
+# builds for another crash than the installed one: CRASH_INCLUDE holds its
+# defs.h, CRASH_VERSION is what `crash --version` says.
+
+CRASH ?= crash
+CRASH_INCLUDE ?= /usr/include/crash
+CRASH_VERSION ?= $(shell TERM=dumb $(CRASH) --version 2>/dev/null | sed -n 's/^crash //p' | head -n 1)
+PLUGIN_PYTHON ?= /usr/bin/python3
+EXTENSIONS_DIR ?= /usr/lib/crash/extensions
+
+plugin_config = $(shell $(PLUGIN_PYTHON) -c "import sysconfig; print(sysconfig.$(1))")
+PYTHON_INCLUDE ?= $(call plugin_config,get_path('include'))
+PYTHON_LIBRARY ?= $(call plugin_config,get_config_var('INSTSONAME'))
+PYTHON_VERSION ?= $(call plugin_config,get_python_version())
+PYTHON_PROGRAM ?= $(shell $(PLUGIN_PYTHON) -c "import sys; print(sys._base_executable)")
+
+CRASH_MACHINE ?= $(shell uname -m | sed 's/x86_64/X86_64/; s/aarch64/ARM64/')
+# defs.h wants to be told the gdb inside crash: the newest that it speaks of.
+CRASH_GDB ?= $(shell grep -o 'GDB_[0-9][0-9_]*' $(CRASH_INCLUDE)/defs.h | sort -Vu | tail -n 1)
+
+BRIDGE_CFLAGS = -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -Wall -Wextra -Werror=implicit $(CFLAGS)
+# crash's own header: its unused and signedness warnings are not ours to mend.
+CRASH_CFLAGS = $(BRIDGE_CFLAGS) -Wno-unused-parameter -Wno-sign-compare \
+	-isystem $(CRASH_INCLUDE) -D$(CRASH_MACHINE) -D$(CRASH_GDB) -DCRASH_VERSION='"$(or $(CRASH_VERSION),$(error set CRASH_VERSION: there is no crash to ask))"'
+PYTHON_DEFINES = -DPYTHON_LIBRARY='"$(PYTHON_LIBRARY)"' -DPYTHON_VERSION='"$(PYTHON_VERSION)"' \
+	-DPYTHON_PROGRAM='"$(PYTHON_PROGRAM)"'
+
+HOST_SOURCES = $(addprefix bridge/, guard.c host.c reloc.c reinit.c detach.c offsets.c fork.c \
+	transaction.c command.c restart.c)
+PLUGIN_PARTS = crashext/qemufix.so crashext/_host.so crashext/_embed.so
+
+.PHONY: plugin plugin-install plugin-clean
+plugin: $(PLUGIN_PARTS) qemufix.so
+
+qemufix.so: crashext/qemufix.so
+	ln -sf $< $@
+
+crashext/qemufix.so: bridge/qemufix.c bridge/help.h bridge/build.mk
+	$(CC) $(CRASH_CFLAGS) $(PYTHON_DEFINES) -shared -o $@ bridge/qemufix.c $(LDFLAGS)
+
+crashext/_host.so: $(HOST_SOURCES) $(wildcard bridge/*.h) bridge/build.mk
+	$(CC) $(CRASH_CFLAGS) -shared -o $@ $(HOST_SOURCES) $(LDFLAGS)
+
+# Not linked with libpython: the one that runs in the session is used.
+crashext/_embed.so: bridge/embed.c bridge/build.mk
+	$(CC) $(BRIDGE_CFLAGS) -isystem $(PYTHON_INCLUDE) $(PYTHON_DEFINES) -shared -o $@ bridge/embed.c $(LDFLAGS)
+
+plugin-install: plugin
+	install -d $(DESTDIR)$(EXTENSIONS_DIR)
+	ln -sf $(abspath crashext/qemufix.so) $(DESTDIR)$(EXTENSIONS_DIR)/qemufix.so
+
+plugin-clean:
+	rm -f $(PLUGIN_PARTS) qemufix.so

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef QEMUFIX_FORK_H
+#define QEMUFIX_FORK_H
+
+#include <sys/types.h>
+
+/*
+ * Forks with nothing buffered.  The copy dies with the session; the session
+ * ignores Ctrl-C until end_wait() or stand_in_for().
+ */
+pid_t fork_copy(void);
+void end_wait(void);
+
+/* Waits for the copy to end; its wait status. */
+int wait_for(pid_t child);
+
+/* In the session: hand over to the copy.  Does not return. */
+void stand_in_for(pid_t child) __attribute__((noreturn));
+/* In the copy: be the session. */
+void become_session(void);
+
+#endif

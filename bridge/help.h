@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* `help qemufix`, in the layout of crash's own help pages. */
+static char *help_qemufix[] = {
+	"qemufix",
+	"find the kernel in a QEMU guest dump and put this session right",
+	"detect [--json]\n"
+	"  qemufix physbase [--json] [--no-cpu-state]\n"
+	"  qemufix physbase --apply [--dry-run | --restart]",
+	"  QEMU and libvirt dump a guest's memory from outside, without knowing where",
+	"  the guest's kernel is. This command finds it in the session's dump.",
+	"",
+	"        detect  says whether QEMU wrote the dump, and from what that follows.",
+	"      physbase  finds phys_base and the KASLR offset, and checks them against",
+	"                the guest's memory.",
+	"",
+	"        --json  print the answer as JSON.",
+	"--no-cpu-state  do not use the vCPUs' registers that QEMU saved.",
+	"       --apply  give the session the values found: a session started with",
+	"                --minimal becomes a full one as it runs; any other starts again",
+	"                with the right options. If a step fails, nothing is changed.",
+	"     --dry-run  with --apply: only say what would be done.",
+	"     --restart  with --apply: start crash again even if that is not needed.",
+	"                Waiting commands, -i files and extensions are kept.",
+	"\nEXAMPLE",
+	"  Ask whether QEMU wrote the dump:\n",
+	"    %s> qemufix detect",
+	"\n  The session was started with --minimal, since crash could not find the kernel.",
+	"  See what would be done, then do it:\n",
+	"    %s> qemufix physbase --apply --dry-run",
+	"    %s> qemufix physbase --apply",
+	"    %s> bt -a",
+	NULL
+};

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Re-initialisation that is done whole or not at all.
+ *
+ * setjmp catches error(FATAL), but neither clean_exit() nor a signal nor a hang.
+ * So a forked copy goes through the stages.  It tells each by a byte; at the end
+ * it asks for leave to be the session, and the old process only waits for it
+ * from then on.  When it ends before, or takes too long, the old process goes
+ * on: nothing in it was touched.
+ */
+#define _GNU_SOURCE
+#include "defs.h"
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include "fork.h"
+#include "guard.h"
+#include "offsets.h"
+
+enum { FINISHED = 0xff };	/* stages are told by their number + 1 */
+
+static struct stage *current;
+static const struct target *goal;
+
+static void run_stage(void *unused)
+{
+	(void)unused;
+	current->run(goal);
+}
+
+static void tell(int to_session, unsigned char what)
+{
+	if (write(to_session, &what, 1) != 1)
+		_exit(1);
+}
+
+static void replay(int log)
+{
+	char buffer[4096];
+	ssize_t got;
+
+	lseek(log, 0, SEEK_SET);
+	while ((got = read(log, buffer, sizeof(buffer))) > 0)
+		fwrite(buffer, 1, got, fp);
+}
+
+/* Returns only as the session. */
+static void copy_side(const struct target *target, int to_session, int log)
+{
+	struct detached saved;
+	unsigned char leave;
+
+	goal = target;
+	detach(&saved, fcntl(log, F_DUPFD_CLOEXEC, 3));
+	for (current = qfx_stages; current->name; current++) {
+		tell(to_session, current - qfx_stages + 1);
+		SIGACTION(SIGINT, restart, &pc->sigaction, NULL);
+		if (guarded(run_stage, NULL))
+			_exit(1);
+	}
+	tell(to_session, FINISHED);
+	if (read(to_session, &leave, 1) != 1)
+		_exit(1);
+	become_session();
+	attach(&saved);
+	replay(log);
+	fprintf(fp, "Done: this is a full session now.\n");
+	close(to_session);
+	close(log);
+}
+
+static int milliseconds_left(const struct timespec *start, uint32_t limit_ms)
+{
+	struct timespec now;
+	long spent;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	spent = (now.tv_sec - start->tv_sec) * 1000 + (now.tv_nsec - start->tv_nsec) / 1000000;
+	return spent < (long)limit_ms ? (int)(limit_ms - spent) : 0;
+}
+
+/* 1 finished, 0 ended before, -1 out of time; *stage is the last one begun. */
+static int follow(int from_copy, uint32_t limit_ms, unsigned char *stage)
+{
+	struct timespec start;
+	struct pollfd ready = { .fd = from_copy, .events = POLLIN };
+	unsigned char told;
+	int left;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	while ((left = milliseconds_left(&start, limit_ms)) > 0) {
+		if (poll(&ready, 1, left) <= 0)
+			continue;
+		if (read(from_copy, &told, 1) != 1)
+			return 0;
+		if (told == FINISHED)
+			return 1;
+		*stage = told;
+	}
+	return -1;
+}
+
+/* The last line that crash said, without its line end; empty when none. */
+static void last_words(int log, char *line, size_t size)
+{
+	char text[2048], *word, *next = NULL;
+	off_t end = lseek(log, 0, SEEK_END);
+	off_t from = end > (off_t)sizeof(text) - 1 ? end - (off_t)sizeof(text) + 1 : 0;
+	ssize_t got = pread(log, text, sizeof(text) - 1, from);
+
+	*line = '\0';
+	text[got > 0 ? got : 0] = '\0';
+	for (word = strtok_r(text, "\n\r", &next); word; word = strtok_r(NULL, "\n\r", &next))
+		if (strspn(word, " \t") < strlen(word))
+			snprintf(line, size, "%s", word);
+}
+
+static void how_it_ended(int outcome, int status, uint32_t limit_ms, char *why, size_t size)
+{
+	if (outcome < 0)
+		snprintf(why, size, "not done within %u.%u s", limit_ms / 1000, limit_ms % 1000 / 100);
+	else if (WIFSIGNALED(status))
+		snprintf(why, size, "ended by signal %d (%s)", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)));
+	else
+		snprintf(why, size, "failed");
+}
+
+static void report(int outcome, int status, int stage, int log, uint32_t limit_ms)
+{
+	char why[128], words[512];
+	const char *name = stage ? qfx_stages[stage - 1].name : "start";
+
+	how_it_ended(outcome, status, limit_ms, why, sizeof(why));
+	last_words(log, words, sizeof(words));
+	error(INFO, "stage %s %s%s%s\n", name, why, *words ? ": " : "", words);
+	error(INFO, "nothing was changed; the session is as it was\n");
+}
+
+static int session_side(pid_t copy, int from_copy, int log, uint32_t limit_ms)
+{
+	unsigned char stage = 0;
+	int outcome = follow(from_copy, limit_ms, &stage);
+	int status;
+
+	if (outcome == 1 && write(from_copy, "", 1) == 1)
+		stand_in_for(copy);
+	if (outcome < 0)
+		kill(copy, SIGKILL);
+	status = wait_for(copy);
+	end_wait();
+	report(outcome, status, stage, log, limit_ms);
+	return -1;
+}
+
+int run_transaction(const struct target *target, uint32_t limit_ms)
+{
+	static struct offsets offsets;
+	int line[2], log = memfd_create("qemufix", MFD_CLOEXEC), result;
+	pid_t copy;
+
+	if (log < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) < 0)
+		return error(INFO, "can't fork the session: %s\n", strerror(errno)), -1;
+	note_offsets(&offsets);
+	copy = fork_copy();
+	if (copy == 0) {
+		close(line[0]);
+		copy_side(target, line[1], log);
+		return 0;
+	}
+	close(line[1]);
+	if (copy < 0)
+		result = (error(INFO, "can't fork the session: %s\n", strerror(errno)), -1);
+	else
+		result = session_side(copy, line[0], log, limit_ms);
+	restore_offsets(&offsets);
+	close(line[0]);
+	close(log);
+	return result;
+}

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Giving the session the translation that was found: what is done, in what order."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ..errors import SessionError
+from ..text import hex64, printable
+from .restart import MARKER
+
+if TYPE_CHECKING:
+    from ..locate.result import Location
+    from .host import Host
+
+#: Seconds until a re-initialisation counts as hung; it takes about as long as
+#: crash's own start, which grows with the guest's memory.
+LIMIT = 120.0
+
+#: __START_KERNEL_map (arch/x86/include/asm/page_64_types.h), where the image is linked.
+_START_KERNEL_MAP = 0xFFFFFFFF80000000
+
+
+def apply(host: Host, location: Location, *, dry_run: bool = False, restart: bool = False) -> None:
+    """Put the session right, or say why that can't be done or need not be.
+
+    Args:
+        host: the session.
+        location: an answer with ``found``.
+        dry_run: only say what would be done.
+        restart: start crash again even where the session could be changed as it runs.
+
+    Raises:
+        SessionError: the memory does not bear the answer out, or nothing can be done.
+    """
+    phys_base, kaslr_offset = location.phys_base, location.kaslr_offset
+    if phys_base is None or kaslr_offset is None:
+        raise SessionError("phys_base and the KASLR offset are not both known: nothing to apply")
+    _gate(host, phys_base, kaslr_offset)
+    values = f"phys_base {hex64(phys_base)}, KASLR offset {hex64(kaslr_offset)}"
+    in_process = host.can_reinit and not restart
+    if not host.minimal and (host.phys_base, host.kaslr_offset) == (phys_base, kaslr_offset):
+        host.write(f"The session has {values} already: nothing to change.\n")
+    elif dry_run:
+        host.write(f"Would {_deed(in_process)} with {values}.\n{_was(host)}")
+    elif in_process:
+        host.write(f"Re-initialising the session with {values}.\n")
+        host.reinit(phys_base, kaslr_offset, LIMIT)
+    else:
+        _restart(host, location, values, asked_for=restart)
+
+
+def _deed(in_process: bool) -> str:
+    return "re-initialise this session" if in_process else "start crash again"
+
+
+def _was(host: Host) -> str:
+    if host.phys_base is None or host.kaslr_offset is None:
+        return ""
+    return (
+        f"Now it has phys_base {hex64(host.phys_base)}, KASLR offset {hex64(host.kaslr_offset)}.\n"
+    )
+
+
+def _gate(host: Host, phys_base: int, kaslr_offset: int) -> None:
+    """The kernel's banner must be where the new values put it.
+
+    Mandatory: crash's verify_version() ends the process when it is not, at a
+    point where much has been changed already.
+    """
+    from ..symbols.vmlinux import Vmlinux
+
+    with Vmlinux(host.namelist) as vmlinux:
+        banner, linked = vmlinux.banner, vmlinux.symbol("linux_banner")
+    if not banner or linked is None:
+        raise SessionError(f"{host.namelist}: no linux_banner to check the answer by")
+    paddr = linked + kaslr_offset - _START_KERNEL_MAP + phys_base
+    found = host.read_phys(paddr, len(banner))
+    if found != banner:
+        seen = "nothing readable" if found is None else f'"{printable(found[:40])}"'
+        raise SessionError(
+            f"at physical {hex64(paddr)}, where the kernel's banner should be, is {seen}: "
+            "nothing was changed"
+        )
+
+
+def _restart(host: Host, location: Location, values: str, *, asked_for: bool) -> None:
+    from .restart import restart
+
+    if os.environ.get(MARKER):
+        raise SessionError(
+            "crash was started again already and is not right yet: "
+            f"start it by hand with {' '.join(location.crash_args)}"
+        )
+    if not asked_for:
+        host.write("This session can't be re-initialised as it runs, so crash starts again.\n")
+    host.write(f"Starting crash again with {values}.\n")
+    restart(host, location.crash_args)

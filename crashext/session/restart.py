@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Starting crash again with the right options, and nothing else lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .host import Host
+
+#: Set by bridge/restart.c for the new session.
+MARKER = "QEMUFIX_RESTARTED"
+
+# getopt_long() takes any unambiguous start of an option's name; these are the
+# shortest ones for the options of crash's main() that matter here.
+_MACHDEP, _KASLR, _MINIMAL = ("--ma", "--machdep"), ("--ka", "--kaslr"), ("--mi", "--minimal")
+
+
+def _names(option: str, name: tuple[str, str]) -> bool:
+    shortest, full = name
+    return option.startswith(shortest) and full.startswith(option)
+
+
+def _options(args: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    """Split into (option or word, value), for the options we look at."""
+    rest = iter(args)
+    for arg in rest:
+        option, equals, value = arg.partition("=")
+        if arg in {"-m", "-i"} or (not equals and (_names(arg, _MACHDEP) or _names(arg, _KASLR))):
+            yield arg, next(rest, None)
+        elif arg[:2] in {"-m", "-i"} and arg[:1] == "-" and arg[1:2] != "-":
+            yield arg[:2], arg[2:]
+        elif option.startswith("--") and equals:
+            yield option, value
+        else:
+            yield arg, None
+
+
+def _kept(option: str, value: str | None, keep_script: bool) -> list[str]:
+    """What of an old option goes into the new command line."""
+    if _names(option, _MINIMAL) or _names(option, _KASLR):
+        return []
+    if option == "-i" and not keep_script:
+        return []
+    if value is None:
+        return [option]
+    if option == "-m" or _names(option, _MACHDEP):
+        words = [w for w in value.split(",") if not w.startswith("phys_base=")]
+        return ["--machdep", ",".join(words)] if any(words) else []
+    return [f"{option}={value}"] if option.startswith("--") else [option, value]
+
+
+def new_command_line(
+    old: Sequence[str], crash_args: Sequence[str], *, keep_script: bool = False
+) -> list[str]:
+    """The argv for the new crash: the old one, with ``crash_args`` for its translation.
+
+    ``keep_script`` keeps ``-i FILE``: true when crash has not begun to run it.
+    """
+    kept = [
+        word for option, value in _options(old[1:]) for word in _kept(option, value, keep_script)
+    ]
+    return [old[0], *crash_args, *kept]
+
+
+def carry_over(host: Host) -> bytes:
+    """Commands that bring the new session to where this one is."""
+    settings = host.settings
+    lines = [f"extend {name}" for name in host.extensions()]
+    lines.append(f"set scroll {'on' if settings.scroll else 'off'}")
+    if settings.radix in {10, 16}:
+        lines.append(f"set radix {settings.radix}")
+    if settings.debug:
+        lines.append(f"set debug {settings.debug}")
+    start = "".join(line + "\n" for line in lines).encode("utf-8", "surrogateescape")
+    return start + (b"" if host.in_rc_file else host.pending_script())
+
+
+def restart(host: Host, crash_args: Sequence[str]) -> None:
+    """Start crash again with ``crash_args``.
+
+    A ``.crashrc`` that the command came from runs again as a whole, and an ``-i``
+    file after it has not begun; otherwise what is left of the file is carried over.
+    """
+    args = new_command_line(host.command_line(), crash_args, keep_script=host.in_rc_file)
+    host.restart(args, b"" if host.in_rc_file else carry_over(host))
