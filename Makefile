@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# qemufix: build, test, demonstrate, install.
+#
+#   make            build the crash plugin, qemufix.so
+#   make demo       a guest, its dump, crash gone wrong, and put right
+#   make test       everything: style, types, unit tests, real guests in real crash
+#   make bench      measure, and print ratios
+#   make install    DESTDIR, PREFIX, EXTENSIONS_DIR
+#   make help       all targets
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+LIBDIR := $(PREFIX)/lib/qemufix
+MANDIR := $(PREFIX)/share/man/man1
+# crash looks in /usr/lib64/crash/extensions first, where there is one.
+EXTENSIONS_DIR ?= $(firstword $(wildcard /usr/lib64/crash/extensions) /usr/lib/crash/extensions)
+PYTEST_ARGS ?=
+# crash and its pager want a terminal's name, even where there is no terminal.
+export TERM ?= dumb
+
+.PHONY: all
+all: plugin
+
+include bridge/build.mk
+
+# Said here, before the compiler says it worse.
+plugin: | $(CRASH_INCLUDE)/defs.h $(PYTHON_INCLUDE)/Python.h
+$(CRASH_INCLUDE)/defs.h $(PYTHON_INCLUDE)/Python.h:
+	$(error $@ is missing: `make setup` installs what is needed)
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; \
+		do printf '  make %-14s %s\n' "$$name" "$$what"; done
+
+.PHONY: setup
+setup: ## install missing Debian packages (sudo unless root), make .venv
+	@tools/setup.sh
+
+.PHONY: check
+check: setup ## ruff and mypy
+	@echo "== ruff"
+	@$(PYTHON) -m ruff check --quiet .
+	@$(PYTHON) -m ruff format --quiet --check .
+	@echo "== mypy --strict"
+	@$(PYTHON) -m mypy --strict
+
+# A make of its own: build.mk asks crash and python3, which setup may just have installed.
+.PHONY: build
+build: setup
+	@echo "== plugin"
+	@$(MAKE) --no-print-directory plugin
+
+.PHONY: sample-dumps
+sample-dumps: setup ## boot the lab's guests and dump them into lab/dumps
+	@echo "== lab dumps"
+	@$(PYTHON) -m lab dumps
+
+.PHONY: unit
+unit: setup ## unit tests alone, on the committed samples
+	@$(PYTHON) -m pytest -q -m "not lab and not crash" $(PYTEST_ARGS)
+
+.PHONY: test
+test: check build sample-dumps ## everything
+	@echo "== pytest"
+	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+.PHONY: demo
+demo: build ## a dump opened wrongly in crash, and put right
+	@tools/demo.sh
+
+.PHONY: bench
+bench: build sample-dumps ## measure, and print ratios
+	@$(PYTHON) -m bench
+
+.PHONY: install
+install: ## install the command, the plugin and the man page
+	@test -f crashext/qemufix.so || echo "qemufix: no plugin was built (run make first); installing the command alone"
+	@mkdir -p build
+	$(PLUGIN_PYTHON) -m venv build/pip
+	build/pip/bin/python -m pip install --quiet --upgrade --target "$(DESTDIR)$(LIBDIR)" .
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(MANDIR)"
+	sed 's|@LIBDIR@|$(LIBDIR)|; s|@PYTHON@|$(PLUGIN_PYTHON)|' tools/qemufix.in > build/qemufix
+	install -m 755 build/qemufix "$(DESTDIR)$(PREFIX)/bin/qemufix"
+	install -m 644 docs/qemufix.1 "$(DESTDIR)$(MANDIR)/qemufix.1"
+	if test -f "$(DESTDIR)$(LIBDIR)/crashext/qemufix.so"; then \
+		install -d "$(DESTDIR)$(EXTENSIONS_DIR)" && \
+		ln -sfn "$(LIBDIR)/crashext/qemufix.so" "$(DESTDIR)$(EXTENSIONS_DIR)/qemufix.so"; fi
+
+.PHONY: uninstall
+uninstall: ## remove what install put there
+	rm -rf "$(DESTDIR)$(LIBDIR)"
+	rm -f "$(DESTDIR)$(PREFIX)/bin/qemufix" "$(DESTDIR)$(MANDIR)/qemufix.1" \
+		"$(DESTDIR)$(EXTENSIONS_DIR)/qemufix.so"
+
+.PHONY: clean
+clean: plugin-clean ## remove what was built; lab/dumps and .venv stay
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find crashext lab tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

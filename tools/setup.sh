@@ -1,0 +1,60 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Install what building, testing and the lab need: the Debian packages that are
+# missing (with sudo unless root), then a virtual environment in .venv from
+# Debian's own python3, which is the one that the plugin embeds. Safe to repeat.
+set -eu
+cd "$(dirname "$0")/.."
+
+PACKAGES="crash makedumpfile qemu-system-x86 ovmf busybox-static kexec-tools
+	ca-certificates gcc libc6-dev make man-db python3 python3-dev python3-venv"
+PYTHON=${PYTHON:-/usr/bin/python3}
+VENV=.venv
+STAMP=$VENV/.complete
+
+say() { printf '== %s\n' "$*"; }
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+missing_packages() {
+	for package in $PACKAGES; do
+		dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null |
+			grep -qx installed || printf '%s ' "$package"
+	done
+}
+
+# The lab looks kernels up in apt's index; a day-old one may name files that are gone.
+index_is_fresh() {
+	apt-cache show linux-image-cloud-amd64 >/dev/null 2>&1 &&
+		[ -n "$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mtime -1 2>/dev/null |
+			head -n 1)" ]
+}
+
+install_packages() {
+	wanted=$(missing_packages)
+	if [ -n "$wanted" ] || ! index_is_fresh; then
+		say "apt-get update"
+		as_root apt-get -qq update || say "apt-get update failed; going on with the index there is"
+	fi
+	[ -n "$wanted" ] || return 0
+	say "apt-get install $wanted"
+	# No recommended packages: kexec-tools must not touch this machine's boot set-up.
+	# shellcheck disable=SC2086
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 \
+		install --no-install-recommends $wanted >/dev/null
+}
+
+make_venv() {
+	if [ -e "$STAMP" ] && [ "$STAMP" -nt pyproject.toml ] && "$VENV/bin/python" -c '' 2>/dev/null; then
+		return
+	fi
+	say "virtual environment $VENV"
+	[ -x "$VENV/bin/python" ] || "$PYTHON" -m venv "$VENV"
+	QEMUFIX_BRIDGE=0 "$VENV/bin/python" -m pip install --quiet --editable '.[fast,test]'
+	touch "$STAMP"
+}
+
+install_packages
+make_venv
