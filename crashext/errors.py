@@ -68,6 +68,12 @@ class TruncatedPage(MissingMemory):
     reason = "the dump is cut off before that page"
 
 
+class OtherPart(MissingMemory):
+    """The page is in another file of a dump that was written split, which wasn't given."""
+
+    reason = "the page is in another file of the split dump"
+
+
 class SymbolFileError(CrashExtError):
     """A vmlinux can't be used: not readable, not an ELF, without a symbol table."""
 

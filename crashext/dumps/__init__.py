@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from contextlib import ExitStack
 
 from ..errors import UnsupportedDump
 from . import elf, flattened, kdump, known
@@ -21,12 +21,11 @@ FORMATS: tuple[Callable[[Source], Dump | None], ...] = (kdump.probe, elf.probe)
 """Each gives the dump, None where it isn't of its kind, or raises where it is and is broken."""
 
 
-def open_dump(*paths: str | os.PathLike[str], **options: Any) -> Dump:
+def open_dump(*paths: str | os.PathLike[str]) -> Dump:
     """Open a guest-memory dump.
 
     Args:
-        paths: the file; several for a set that was written split.
-        options: none yet.
+        paths: the file; all files of a set that was written split.
 
     Raises:
         UnreadableDump: no such file, a directory, empty, no random access.
@@ -34,11 +33,16 @@ def open_dump(*paths: str | os.PathLike[str], **options: Any) -> Dump:
         UnsupportedDump: recognised, and not read.
         CorruptDump: damaged in what opening needs.
     """
-    if not paths or options:
-        raise TypeError("open_dump() takes the paths of a dump's files")
-    path, *rest = (os.fspath(p) for p in paths)
-    if rest:
-        raise UnsupportedDump("split sets of dump files are not read yet", path=path)
+    if not paths:
+        raise TypeError("open_dump() needs a path")
+    with ExitStack() as undo:
+        dumps = [undo.enter_context(_open_one(os.fspath(path))) for path in paths]
+        dump = _joined(dumps)
+        undo.pop_all()
+    return dump
+
+
+def _open_one(path: str) -> Dump:
     source: Source = FileSource(path)
     try:
         source = _unwrapped(source)
@@ -50,9 +54,7 @@ def open_dump(*paths: str | os.PathLike[str], **options: Any) -> Dump:
 
 def _unwrapped(source: Source) -> Source:
     for unwrap in CONTAINERS:
-        inner = unwrap(source)
-        if inner is not None:
-            return inner
+        source = unwrap(source) or source
     return source
 
 
@@ -62,3 +64,16 @@ def _opened(source: Source) -> Dump:
         if dump is not None:
             return dump
     raise known.refuse(source)
+
+
+def _joined(dumps: list[Dump]) -> Dump:
+    """The only dump, or the parts of a split one together."""
+    parts = [dump for dump in dumps if isinstance(dump, kdump.KdumpDump)]
+    if len(dumps) == 1 and not (parts and parts[0].header.split):
+        return dumps[0]
+    if len(parts) < len(dumps):
+        other = next(dump for dump in dumps if dump not in parts)
+        raise UnsupportedDump("only a kdump comes in several files", path=other.path)
+    from .split import SplitDump
+
+    return SplitDump(parts)

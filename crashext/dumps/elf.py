@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from ..errors import CorruptDump, ExcludedPage, MissingMemory, TruncatedPage, UnsupportedDump
 from ..notes import note_named, walk_notes
@@ -82,15 +82,39 @@ class ElfDump(Dump):
         """The start of every stored 4 KiB page, see :meth:`Dump.page_heads`."""
         step = self.page_size
         size = min(size, step)
+        for start, place, length in self._parts():
+            chunk = self._source.pread(place, length)
+            for at in range(0, len(chunk) - size + 1, step):
+                yield start + at, chunk[at : at + size]
+
+    def pages_with(
+        self,
+        marks: Sequence[tuple[int, bytes]],
+        *,
+        stored: range | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> Iterator[int]:
+        """Addresses of the pages that hold a mark, see :meth:`Dump.pages_with`."""
+        from .marks import in_chunk, spread
+
+        def search(part: tuple[int, int, int]) -> tuple[int, list[int]]:
+            start, place, size = part
+            chunk = self._source.pread(place, size)
+            return start, [start + at for at in in_chunk(chunk, self.page_size, marks)]
+
+        end = max((r.end for r in self.ram), default=1)
+        for count, (start, found) in enumerate(spread(search, self._parts())):
+            if progress is not None and count % 64 == 0:
+                progress(start / end)
+            yield from found
+
+    def _parts(self) -> Iterator[tuple[int, int, int]]:
+        """Stored memory from page boundaries on: address, place in the file, size."""
         for piece in map(self._pieces.__getitem__, range(len(self._pieces))):
-            aligned = -(-piece.start // step) * step
-            for start in range(aligned, piece.end - size + 1, _CHUNK):
+            aligned = -(-piece.start // self.page_size) * self.page_size
+            for start in range(aligned, piece.end, _CHUNK):
                 place = piece.place + start - piece.start
-                chunk = self._source.pread(place, min(_CHUNK, piece.end - start))
-                if not chunk:
-                    break
-                for at in range(0, len(chunk) - size + 1, step):
-                    yield start + at, chunk[at : at + size]
+                yield start, place, min(_CHUNK, piece.end - start)
 
     def close(self) -> None:
         """Close the file."""

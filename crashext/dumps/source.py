@@ -79,6 +79,10 @@ class FileSource(Source):
 
     def pread(self, offset: int, size: int) -> bytes:
         """Bytes of the file, see :meth:`Source.pread`."""
+        # os.pread makes room for all that is asked for, however short the file is.
+        size = min(size, self.size - offset)
+        if size <= 0:
+            return b""
         try:
             data = os.pread(self._fd, min(size, _PREAD_LIMIT), offset)
             if len(data) == size or not data:

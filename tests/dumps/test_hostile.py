@@ -30,7 +30,7 @@ IMAGES = {
     "elf": Elf([Load(n * 4096, data) for n, data in PAGES.items()], notes=NOTES).write(),
     "elf-32": Elf([Load(n * 4096, d) for n, d in PAGES.items()], 32, "big", 40).write(),
 }
-MOST_MEMORY = 24 << 20
+MOST_MEMORY = 8 << 20
 
 
 def use(path: Path) -> dict[int, bytes]:

@@ -5,10 +5,19 @@ import itertools
 
 import pytest
 
-from crashext import CorruptDump, ExcludedPage, MissingMemory, Range, TruncatedPage
+from crashext import (
+    CorruptDump,
+    ExcludedPage,
+    MissingMemory,
+    OtherPart,
+    Range,
+    TruncatedPage,
+    UnsupportedDump,
+)
 from crashext.dumps.kdump import KdumpDump
 
 from .conftest import Opener, page
+from .writers.elf_writer import Elf, Load
 from .writers.kdump_writer import Kdump
 from .writers.notes import note, qemu_notes
 
@@ -128,6 +137,54 @@ def test_cut_off_data_is_missing_not_corrupt(opened: Opener) -> None:
     assert dump.read(0, 4096) == PAGES[0]
     with pytest.raises(TruncatedPage):
         dump.read(40001 * 4096, 1)
+
+
+def split(*bounds: int, **changes: int) -> list[bytes]:
+    pages = {pfn: page(pfn) for pfn in range(0, 60, 2)}
+    starts = (0, *bounds)
+    return [
+        Kdump(pages, frozenset({1}), part=part, notes=qemu_notes(1), **changes).write()  # type: ignore[arg-type]
+        for part in zip(starts, (*bounds, 59), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_a_split_set_in_any_order(opened: Opener, bits: int) -> None:
+    one, two, three = split(9, 30, bits=bits)
+    with opened(two, three, one) as dump:
+        assert dump.complete and not dump.warnings and len(dump.notes) == 2
+        for pfn in range(0, 60, 2):
+            assert dump.read(pfn * 4096, 4096) == page(pfn)
+        assert [p // 4096 for p, _ in dump.page_heads(8)] == list(range(0, 60, 2))
+        with pytest.raises(ExcludedPage):
+            dump.read(4000, 4096)
+        with pytest.raises(MissingMemory):
+            dump.read(58 * 4096, 4097)
+
+
+def test_reads_across_the_parts_of_a_split_set(opened: Opener) -> None:
+    pages = {pfn: page(pfn) for pfn in range(8)}
+    dump = opened(*(Kdump(pages, part=part).write() for part in ((0, 3), (3, 5), (5, 8))))
+    assert dump.read(100, 8 * 4096 - 200) == b"".join(pages.values())[100:-100]
+
+
+def test_a_part_of_a_split_set_alone(opened: Opener) -> None:
+    _, two, _ = split(9, 30)
+    dump = opened(two)
+    assert not dump.complete and len(dump.warnings) == 2
+    assert dump.read(10 * 4096, 4096) == page(10)
+    with pytest.raises(OtherPart):
+        dump.read(0, 1)
+
+
+def test_parts_that_do_not_belong_together(opened: Opener) -> None:
+    one, two, _ = split(9, 30)
+    for other in (one, Kdump(PAGES).write(), split(9, 30, block_size=8192)[1]):
+        with pytest.raises(CorruptDump):
+            opened(one, other)
+    with pytest.raises(UnsupportedDump, match="several files"):
+        opened(one, Elf([Load(0, ZERO)]).write())
+    assert opened(one, two).read(28 * 4096, 4096) == page(28)
 
 
 @pytest.mark.parametrize(
