@@ -135,35 +135,35 @@ class KdumpDump(Dump):
         progress: Callable[[float], None] | None = None,
     ) -> Iterator[int]:
         """Addresses of the pages that hold a mark, see :meth:`Dump.pages_with`."""
+        from .marks import pattern
+
         size = max(offset + len(wanted) for offset, wanted in marks)
+        holds = pattern(marks).match
         for pfns, table in self._tables():
             if progress is not None:
                 progress(pfns[0] / max(self.header.max_mapnr, 1))
             for index in self._worth_a_look(table, stored):
                 desc = self._desc_in(table, index)
-                data = self._source.pread(desc.offset, desc.size)
-                head = self._head(desc, data, size)
-                if head and any(head.startswith(wanted, offset) for offset, wanted in marks):
+                head = self._head(desc, self._source.pread(desc.offset, desc.size), size)
+                if head and holds(head):
                     yield pfns[index] * self.page_size
 
     def _worth_a_look(self, table: bytes, stored: range | None) -> list[int]:
         """Indexes of the descriptors in ``table`` whose pages may hold text.
 
         Uncompressed pages are looked at, but for the zero page that others share.
-        A page costs 0.1 us here and 5 us there: this is where a search is fast.
+        Passing over a page here costs 0.2 us, looking at it 8 us.
         """
         words = array("Q", table)
         if self.byte_order != sys.byteorder:
             words.byteswap()
-        shift = 0 if self.byte_order == "little" else 32
+        sizes = array("I", words[1::3].tobytes())[0 if self.byte_order == sys.byteorder else 1 :: 2]
         low, high = (stored.start, stored.stop) if stored else (1, self.page_size)
         zero, whole = self._zero_page, self.page_size
         return [
             index
-            for index, (offset, size) in enumerate(
-                zip(words[0::3], (w >> shift & 0xFFFFFFFF for w in words[1::3]), strict=True)
-            )
-            if offset != zero and (low <= size < high or size == whole)
+            for index, size in enumerate(sizes)
+            if low <= size < high or (size == whole and words[index * 3] != zero)
         ]
 
     def _desc_in(self, table: bytes, index: int) -> _Desc:

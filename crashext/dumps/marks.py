@@ -8,6 +8,7 @@ cores a scan takes a little over half the time of one.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -20,6 +21,12 @@ Found = TypeVar("Found")
 _WORKERS = min(os.cpu_count() or 1, 4)
 #: Pieces of work handed out before the first result is taken.
 _AHEAD = 4 * _WORKERS
+
+
+def pattern(marks: Sequence[Mark]) -> re.Pattern[bytes]:
+    """What matches the start of a page that holds one of ``marks``."""
+    ways = (b".{%d}" % offset + re.escape(wanted) for offset, wanted in marks)
+    return re.compile(b"|".join(ways), re.DOTALL)
 
 
 def in_chunk(chunk: bytes, step: int, marks: Sequence[Mark]) -> list[int]:
