@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ..errors import CrashExtError, SessionError
@@ -24,7 +26,13 @@ def main() -> None:
 
     # A reader that goes away (`| head`) ends us quietly, as it ends other tools.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except (OSError, AttributeError):
+        # Said already, or there is no stdout (`>&-`); exiting must not try again.
+        os._exit(status)
+    sys.exit(status)
 
 
 def run(
@@ -42,7 +50,7 @@ def run(
     """
     from .commands import Job, execute
 
-    job = Job(session=session, out=out or sys.stdout, err=err or sys.stderr)
+    job = Job(session, out or sys.stdout or _nowhere(), err or sys.stderr or _nowhere())
     try:
         status = execute(argv, job)
         job.out.flush()
@@ -55,6 +63,11 @@ def run(
         problem, status = _verdict(error)
     print(f"qemufix: {printable(problem)}", file=job.err, flush=True)
     return status
+
+
+def _nowhere() -> TextIO:
+    """Where output goes that the caller has closed."""
+    return Path(os.devnull).open("w", encoding="ascii")
 
 
 def _verdict(error: Exception) -> tuple[str, int]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from ..errors import CorruptDump
 from .progress import Progress
 from .render import location_text
 
@@ -52,11 +53,20 @@ def search(job: Job, dumps: Sequence[str], vmlinux: Sequence[str] | None, **how:
     """Open the dump and locate its kernel, showing progress on a terminal.
 
     ``how`` goes to :func:`crashext.locate.locate`.
+
+    Raises:
+        CorruptDump: no kernel is in what a damaged file still holds.
     """
     from ..locate import locate
 
     with job.open_dump(dumps) as dump, Progress(job.err) as progress:
-        return locate(dump, vmlinux=vmlinux or None, progress=progress, **how)
+        answer = locate(dump, vmlinux=vmlinux or None, progress=progress, **how)
+    if not (answer.found or answer.kernels or dump.complete):
+        why = "; ".join(w.removeprefix(f"{dump.path}: ") for w in dump.warnings)
+        raise CorruptDump(
+            f"the file is incomplete, no kernel is in what is there ({why})", path=dump.path
+        )
+    return answer
 
 
 def _how(options: Options) -> dict[str, Any]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from ..detect.result import Detection, Evidence, HeaderPhysBase
 from ..locate.result import Location
@@ -12,6 +13,8 @@ from ..text import hex64, printable, size_text
 Field = tuple[str, str]
 #: More RAM ranges than this are summed up.
 MAX_RANGES = 16
+#: A guest's memory may hold any number of things that look like kernels.
+MAX_KERNELS = 32
 
 
 def detection_text(answer: Detection) -> Iterator[str]:
@@ -26,9 +29,34 @@ def location_text(answer: Location) -> Iterator[str]:
     """The lines of ``qemufix physbase``: the answer, what confirms it, how to use it."""
     yield f"{printable(answer.path)}: {_headline(answer)}"
     yield from _aligned(_location_fields(answer))
-    if not answer.found:
+    if len(answer.kernels) > 1 or (answer.kernels and not answer.found):
+        yield from _kernels(answer.kernels)
+    if not answer.found and answer.evidence:
+        yield "evidence:"
         yield from _aligned((e.name, _held(e.held) + printable(e.value)) for e in answer.evidence)
     yield from _warnings(answer.warnings)
+
+
+def _kernels(kernels: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """The table that ``--kernel N`` chooses from."""
+    yield "kernels (* chosen; --kernel takes the number):"
+    head = ("N", "state", "vCPUs", "phys_base", "KASLR offset", "release")
+    rows = [head, *(_kernel_row(k) for k in kernels[:MAX_KERNELS])]
+    yield from _columns(rows)
+    if len(kernels) > MAX_KERNELS:
+        yield f"  ... and {len(kernels) - MAX_KERNELS} more"
+
+
+def _kernel_row(kernel: dict[str, Any]) -> tuple[str, ...]:
+    state = ", ".join(filter(None, (kernel["state"], kernel["boot_state"])))
+    return (
+        f"{kernel['index']}{'*' if kernel['chosen'] else ''}",
+        state,
+        ",".join(map(str, kernel["vcpus"])) or "-",
+        kernel["phys_base"],
+        kernel["kaslr_offset"] or "?",
+        printable(kernel["release"] or "?"),
+    )
 
 
 def _verdict(answer: Detection) -> str:
@@ -66,19 +94,17 @@ def _evidence(pieces: Sequence[Evidence]) -> Iterator[str]:
     if not pieces:
         return
     yield "evidence:"
-    widths = [max(len(w) for w in column) for column in zip(*map(_words, pieces), strict=True)]
-    for piece in pieces:
-        columns = (w.ljust(n) for w, n in zip(_words(piece), widths, strict=True))
-        yield f"  {'  '.join(columns)}  {printable(piece.value)}"
+    yield from _columns([_words(piece) for piece in pieces])
 
 
-def _words(piece: Evidence) -> tuple[str, str, str]:
-    return piece.points_to, piece.strength, piece.name
+def _words(piece: Evidence) -> tuple[str, ...]:
+    return piece.points_to, piece.strength, piece.name, printable(piece.value)
 
 
 def _headline(answer: Location) -> str:
     if answer.found:
-        return f"kernel found ({answer.confidence})"
+        because = f", {printable(answer.reason)}" if answer.reason else ""
+        return f"kernel found ({answer.confidence}{because})"
     return printable(answer.reason) or "no kernel found"
 
 
@@ -108,6 +134,8 @@ def _support(answer: Location) -> Iterator[Field]:
         yield "confirmed by", ", ".join(map(printable, answer.confirmed_by))
     if answer.crash_args:
         yield "crash options", " ".join(answer.crash_args)
+    if answer.debug_packages and "build_id" not in answer.confirmed_by:
+        yield "debug package", " or ".join(map(printable, answer.debug_packages))
     yield "work", f"{_count(answer.pages_read, 'page')} read in {answer.seconds:.2f} s"
 
 
@@ -126,6 +154,13 @@ def _count(number: int, noun: str) -> str:
 def _warnings(warnings: Iterable[str]) -> Iterator[str]:
     for warning in warnings:
         yield f"warning: {printable(warning)}"
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Rows of words, each column as wide as its widest word."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  " + "  ".join(w.ljust(n) for w, n in zip(row, widths, strict=True)).rstrip()
 
 
 def _aligned(fields: Iterable[Field]) -> Iterator[str]:

@@ -69,7 +69,10 @@ def filtered(dump: ElfDump) -> Evidence | None:
     """makedumpfile -E cuts segments short at every stretch of pages that it left out.
 
     QEMU's begin and length cut two at most, and mark what lies outside as absent.
+    makedumpfile writes an ELF header of its own, without sections.
     """
+    if layout(dump) or header_size(dump):
+        return None
     found = loads(dump)
     short = sum(s.p_filesz < s.p_memsz and s.p_offset != dump.header.absent for s in found)
     if short <= _QEMU_SHORT:

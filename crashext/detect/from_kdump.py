@@ -81,7 +81,7 @@ def bitmaps(dump: KdumpDump) -> Evidence:
     """QEMU writes one bitmap twice; with -d above 1 makedumpfile leaves pages out."""
     if dump.same_bitmaps:
         return Evidence("bitmaps", "the two are the same", "qemu", "weak")
-    return Evidence("bitmaps", "pages were left out", "makedumpfile", "strong")
+    return Evidence("bitmaps", "pages were left out", "makedumpfile", "medium")
 
 
 def container(dump: KdumpDump) -> Evidence | None:
