@@ -24,7 +24,7 @@ def make_all(names: list[str], groups: list[str], *, jobs: int, say: Callable[[s
         raise LabError(f"no scenario {', '.join(sorted(unknown))} (see `python3 -m lab list`)")
     chosen = select(names, groups)
     CACHE.mkdir(exist_ok=True)
-    for which in sorted({scenario.kernel for scenario in chosen}):
+    for which in sorted({which for scenario in chosen for which in scenario.which_kernels}):
         get_kernel(which, say)  # before any guest starts: not twice at the same time
     start = time.monotonic()
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
@@ -36,7 +36,7 @@ def make_all(names: list[str], groups: list[str], *, jobs: int, say: Callable[[s
 
 def _make(scenario: Scenario, say: Callable[[str], None]) -> str | None:
     try:
-        guests.make(scenario, lambda text: say(text) if "kernel " not in text else None)
+        guests.make(scenario, say)
     except LabError as error:
         say(f"{scenario.name}: FAILED: {error}")
         return scenario.name

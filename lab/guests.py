@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Boot one scenario's guest, wait until it is in the wanted state, dump it, keep its truth."""
+"""One scenario's guest: booted, taken through its course, dumped, its truth kept."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from . import initramfs, truth
 from .errors import LabError, run
-from .kernels import Kernel, get_kernel
+from .kernels import Kernel, Which, get_kernel
 from .machine import Machine
 from .scenarios import Format, Scenario
 
 DUMPS = Path(__file__).parent / "dumps"
-SUFFIX: dict[Format, str] = {"elf": "elf", "flat": "flat", "kdump": "kdump"}
 # Where Debian and others keep the UEFI firmware that QEMU takes with -bios.
 _OVMF = ("/usr/share/ovmf/OVMF.fd", "/usr/share/qemu/OVMF.fd", "/usr/share/edk2/ovmf/OVMF.fd")
 
@@ -27,24 +28,24 @@ def make(scenario: Scenario, say: Say, *, directory: Path = DUMPS) -> bool:
     """Make a scenario's dumps and truth unless they are there; return whether it did.
 
     Raises:
-        LabError: the guest did not get into the wanted state; nothing is left behind
-            but its console.
+        LabError: the guest did not get into the wanted state; its console is kept.
     """
     if _is_there(scenario, directory):
         say(f"{scenario.name}: in the cache")
         return False
     directory.mkdir(parents=True, exist_ok=True)
-    kernel = get_kernel(scenario.kernel, say)
+    kernels = {which: get_kernel(which, lambda _: None) for which in scenario.which_kernels}
     say(f"{scenario.name}: booting ({scenario.shows})")
     console = directory / f"{scenario.name}.console"
-    with (
-        TemporaryDirectory(prefix="lab-") as boot,
-        Machine(_options(scenario, kernel, Path(boot)), console) as machine,
-    ):
-        text = machine.wait_for(scenario.until, timeout=scenario.timeout)
-        machine.qmp.execute("stop")
-        _dump(scenario, machine, directory)
-    facts = _facts(scenario, kernel, text, directory)
+    with TemporaryDirectory(prefix="boot-", dir=directory) as boot:
+        options = _options(scenario, kernels, Path(boot))
+        with Machine(options, console) as machine:
+            guest = _Guest(scenario, machine, kernels, directory)
+            for step in scenario.course:
+                step.take(guest)
+            guest.text = machine.console_text()
+        _keep_vmcore(guest, Path(boot) / "disk")
+    facts = guest.facts()
     _truth_file(scenario, directory).write_text(json.dumps(facts, indent=1) + "\n")
     say(f"{scenario.name}: dumped")
     return True
@@ -52,7 +53,7 @@ def make(scenario: Scenario, say: Say, *, directory: Path = DUMPS) -> bool:
 
 def dump_file(scenario: Scenario, which: Format, directory: Path = DUMPS) -> Path:
     """Where a scenario's dump of one format lies."""
-    return directory / f"{scenario.name}.{SUFFIX[which]}"
+    return directory / f"{scenario.name}.{which}"
 
 
 def _truth_file(scenario: Scenario, directory: Path) -> Path:
@@ -65,18 +66,134 @@ def _is_there(scenario: Scenario, directory: Path) -> bool:
     return all(path.exists() for path in (_truth_file(scenario, directory), *files))
 
 
-def _options(scenario: Scenario, kernel: Kernel, boot: Path) -> list[str]:
-    initrd = boot / "initrd"
-    initrd.write_bytes(initramfs.build(kernels=(kernel,)))
-    devices = [word for device in scenario.devices for word in ("-device", device)]
+@dataclass(slots=True)
+class _Guest:
+    """A guest on its course; see :class:`lab.course.Guest`."""
+
+    scenario: Scenario
+    machine: Machine
+    kernels: dict[Which, Kernel]
+    directory: Path
+    text: str = ""
+    cpus: list[dict[str, str | int]] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+
+    def dump(self) -> None:
+        """Take the scenario's dumps of the stopped guest, and note where its vCPUs are."""
+        self.cpus = truth.parse_registers(self.machine.registers())
+        formats = self.scenario.formats
+        elf, flat, kdump = (
+            dump_file(self.scenario, which, self.directory) for which in ("elf", "flat", "kdump")
+        )
+        if "elf" in formats:
+            self.machine.dump(elf, file_format="elf")
+            run(["fallocate", "--dig-holes", elf])  # most of a guest's memory is zeros
+        if "flat" in formats or "kdump" in formats:
+            self.machine.dump(flat, file_format="kdump-zlib")
+        if "kdump" in formats:
+            _make_plain(flat, kdump)
+        if "flat" not in formats:
+            flat.unlink(missing_ok=True)
+        self.made = [dump_file(self.scenario, which).name for which in formats]
+        for name in self.made:  # QEMU makes them read-only even for their owner
+            (self.directory / name).chmod(0o644)
+
+    def address(self, symbol: str) -> int:
+        """Where the kernel is linked to have a symbol."""
+        from .vmlinux_writer import FullVmlinux
+
+        found = FullVmlinux(self.kernels["default"].vmlinux).symbols([symbol])
+        if not found:
+            raise LabError(f"{self.scenario.name}: the kernel has no symbol {symbol}")
+        return found[0].value
+
+    def facts(self) -> dict[str, Any]:
+        """What is known of the dumps: the contract of the truth files."""
+        roles = self.scenario.roles
+        told = truth.parse(self.text)[-len(roles) :] if roles else []
+        if len(told) != len(roles):
+            raise LabError(f"{self.scenario.name}: {len(told)} of {len(roles)} kernels told truths")
+        kernels = [
+            {"role": role, **self._kernel_facts(kernel)}
+            for role, kernel in zip(roles, told, strict=True)
+        ]
+        answers = [kernel for kernel in kernels if kernel["role"] in ("live", "crashed")]
+        return {
+            "scenario": self.scenario.name,
+            "shows": self.scenario.shows,
+            "firmware": self.scenario.firmware,
+            "vcpus": self.scenario.vcpus,
+            "memory": self.scenario.memory,
+            "dumps": self.made,
+            "vmlinuxes": list(dict.fromkeys(kernel["vmlinux"] for kernel in kernels))
+            or [f"../cache/{kernel.vmlinux.name}" for kernel in self.kernels.values()],
+            "cpus": self.cpus,
+            "found": bool(answers),
+            **(answers[0] if answers else {}),
+            "kernels": kernels,
+        }
+
+    def _kernel_facts(self, told: truth.Truth) -> dict[str, Any]:
+        vmlinux = Kernel(told.release).vmlinux
+        return {
+            "vmlinux": f"../cache/{vmlinux.name}",
+            **told.to_json(truth.link_address(vmlinux)),
+        }
+
+
+def _options(scenario: Scenario, kernels: dict[Which, Kernel], boot: Path) -> list[str]:
     return [
         *("-machine", "q35", "-cpu", scenario.cpu, "-m", scenario.memory),
         *("-smp", str(scenario.vcpus)),
         *(("-bios", _ovmf()) if scenario.firmware == "ovmf" else ()),
-        *("-kernel", str(kernel.vmlinuz), "-initrd", str(initrd)),
-        *("-append", f"console=ttyS0 panic=0 {scenario.cmdline}".strip()),
-        *devices,
+        *(_kernel_options(scenario, kernels, boot) if scenario.kernel else ()),
+        *(_disk_options(scenario.disk, boot) if scenario.disk else ()),
+        *scenario.options,
     ]
+
+
+def _kernel_options(
+    scenario: Scenario, kernels: dict[Which, Kernel], boot: Path
+) -> tuple[str, ...]:
+    assert scenario.kernel is not None
+    kernel = kernels[scenario.kernel]
+    initrd = boot / "initrd"
+    initrd.write_bytes(_initramfs(scenario, kernels))
+    command_line = f"console=ttyS0 panic=0 {scenario.cmdline}".strip()
+    return "-kernel", str(kernel.vmlinuz), "-initrd", str(initrd), "-append", command_line
+
+
+def _initramfs(scenario: Scenario, kernels: dict[Which, Kernel]) -> bytes:
+    """The guest's own; one that starts a second kernel has that one's inside."""
+    inner = initramfs.build(kernels=tuple(kernels.values()))
+    if "lab.action=crash" not in scenario.cmdline and scenario.other is None:
+        return inner
+    assert scenario.kernel is not None
+    second = kernels[scenario.other or scenario.kernel]
+    return initramfs.build(
+        kernels=tuple(kernels.values()),
+        programs=("kexec",),
+        files={"boot/vmlinuz": second.vmlinuz.read_bytes(), "boot/initrd": inner},
+    )
+
+
+def _disk_options(size: int, boot: Path) -> tuple[str, ...]:
+    disk = boot / "disk"
+    with disk.open("wb") as file:
+        file.truncate(size)
+    return "-drive", f"file={disk},if=virtio,format=raw"
+
+
+def _keep_vmcore(guest: _Guest, disk: Path) -> None:
+    """Turn the disk that the capture kernel wrote into a file of the right length."""
+    sizes = re.findall(r"=== LAB VMCORE (\d+)\n", guest.text)
+    if sizes:
+        vmcore = guest.directory / f"{guest.scenario.name}.vmcore"
+        with disk.open("r+b") as file:
+            file.truncate(int(sizes[-1]))
+        run(["fallocate", "--dig-holes", disk])
+        disk.replace(vmcore)
+        guest.made.append(vmcore.name)
 
 
 def _ovmf() -> str:
@@ -86,39 +203,7 @@ def _ovmf() -> str:
     raise LabError("no UEFI firmware for QEMU here (package ovmf; run `make setup`)")
 
 
-def _dump(scenario: Scenario, machine: Machine, directory: Path) -> None:
-    if "elf" in scenario.formats:
-        elf = dump_file(scenario, "elf", directory)
-        machine.dump(elf, file_format="elf")
-        run(["fallocate", "--dig-holes", elf])  # most of a guest's memory is zeros
-    if "flat" in scenario.formats or "kdump" in scenario.formats:
-        flat = dump_file(scenario, "flat", directory)
-        machine.dump(flat, file_format="kdump-zlib")
-        if "kdump" in scenario.formats:
-            _make_plain(flat, dump_file(scenario, "kdump", directory))
-        if "flat" not in scenario.formats:
-            flat.unlink()
-    for which in scenario.formats:  # QEMU makes them read-only even for their owner
-        dump_file(scenario, which, directory).chmod(0o644)
-
-
 def _make_plain(flat: Path, kdump: Path) -> None:
     """Undo the flattened form, which is all that QEMU before 8.2 can write."""
     kdump.unlink(missing_ok=True)
     run(["sh", "-c", 'exec makedumpfile -R "$1" <"$0"', flat, kdump])
-
-
-def _facts(scenario: Scenario, kernel: Kernel, console: str, directory: Path) -> dict[str, Any]:
-    told = truth.parse(console, "running")
-    return {
-        "scenario": scenario.name,
-        "shows": scenario.shows,
-        "firmware": scenario.firmware,
-        "vcpus": scenario.vcpus,
-        "memory": scenario.memory,
-        "dumps": [dump_file(scenario, which).name for which in scenario.formats],
-        "vmlinux": f"../cache/{kernel.vmlinux.name}",
-        "vmlinuxes": [f"../cache/{kernel.vmlinux.name}"],
-        "found": True,
-        **told.to_json(truth.link_address(kernel.vmlinux)),
-    }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from .errors import LabError
+from .gdb import run_to
 from .qmp import Qmp
 
 QEMU = "qemu-system-x86_64"
@@ -29,11 +30,13 @@ class Machine:
         self.console = console
         self._directory = tempfile.TemporaryDirectory(prefix="lab-")
         self._socket = Path(self._directory.name) / "qmp"
+        self._stub = Path(self._directory.name) / "gdb"
         self._errors = Path(self._directory.name) / "stderr"
         console.unlink(missing_ok=True)
         command = [
             *(QEMU, "-accel", "tcg", "-display", "none", "-nodefaults", "-no-user-config"),
             *("-qmp", f"unix:{self._socket},server=on,wait=off"),
+            *("-gdb", f"unix:{self._stub},server=on,wait=off"),
             *("-serial", f"file:{console}"),
             *options,
         ]
@@ -64,17 +67,14 @@ class Machine:
             said = self._errors.read_text(errors="replace").strip().splitlines()[-1:]
             raise LabError(f"QEMU ended by itself: {said[0] if said else 'it says nothing'}")
 
-    def wait_for(self, pattern: str, *, timeout: float) -> str:
-        """Wait until the console's text matches ``pattern`` and return that text.
+    def wait_for(self, pattern: str, *, timeout: float, count: int = 1) -> None:
+        """Wait until the console's text has ``count`` matches of ``pattern``.
 
         Raises:
             LabError: QEMU ends first or ``timeout`` seconds pass; names the console file.
         """
         end = time.monotonic() + timeout
-        while True:
-            text = self.console_text()
-            if re.search(pattern, text):
-                return text
+        while len(re.findall(pattern, self.console_text())) < count:
             self._check_alive()
             if time.monotonic() > end:
                 raise LabError(
@@ -82,6 +82,19 @@ class Machine:
                     f"its console is in {self.console}"
                 )
             time.sleep(_POLL_SECONDS)
+
+    def run_to(self, address: int, *, timeout: float) -> None:
+        """Let the guest run to an address and leave it stopped there.
+
+        Raises:
+            LabError: it does not get there in ``timeout`` seconds.
+        """
+        run_to(self._stub, address, timeout=timeout)
+
+    def registers(self) -> str:
+        """All vCPUs' registers, in the words of QEMU's monitor."""
+        command: dict[str, Any] = {"command-line": "info registers -a"}
+        return str(self.qmp.execute("human-monitor-command", **command))
 
     def console_text(self) -> str:
         """All that the guest has written so far."""

@@ -6,11 +6,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from .course import DECOMPRESSOR, USER_MODE, Dump, Reset, RunTo, Sleep, Step, Wait
 from .kernels import Which
 
 Firmware = Literal["ovmf", "seabios"]
 Format = Literal["elf", "flat", "kdump"]
 Group = Literal["core", "states", "big"]
+# What a kernel that told its truth is at the time of the dump. "live" and "crashed" ones
+# are the answer; "later" is one that had not been started yet.
+Role = Literal["live", "crashed", "capture", "stale", "later"]
+
+_VCPU = "qemu64,+rdrand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +26,15 @@ class Scenario:
     Attributes:
         name: of the files in lab/dumps.
         shows: one line for people.
+        kernel: booted by QEMU itself; None leaves the guest in its firmware.
+        other: a second kernel, put into the guest's /boot.
         cmdline: added to the kernel's command line; ``lab.action=`` names a script in
-            lab/guest/action that the guest runs before it is dumped.
+            lab/guest/action that the guest runs before it says that it is ready.
         memory: QEMU's ``-m``.
-        until: the console text that means that the guest can be dumped.
+        options: more of QEMU's.
+        disk: size in bytes of an empty virtio disk; None for no disk.
+        course: what is done with the guest.
+        roles: of the kernels that tell their truth, in the order in which they do.
         formats: elf, flat (kdump-zlib as QEMU writes it: flattened), kdump (made plain).
     """
 
@@ -31,18 +42,25 @@ class Scenario:
     shows: str
     group: Group = "core"
     firmware: Firmware = "ovmf"
-    kernel: Which = "default"
+    kernel: Which | None = "default"
+    other: Which | None = None
     cmdline: str = ""
     vcpus: int = 1
     memory: str = "512M"
-    cpu: str = "qemu64,+rdrand"
-    devices: tuple[str, ...] = ()
-    until: str = "=== LAB READY running"
-    timeout: float = 180
-    formats: tuple[Format, ...] = ("elf", "kdump")
+    cpu: str = _VCPU
+    options: tuple[str, ...] = ()
+    disk: int | None = None
+    course: tuple[Step, ...] = (Wait(), Dump())
+    roles: tuple[Role, ...] = ("live",)
+    formats: tuple[Format, ...] = ("kdump",)
+
+    @property
+    def which_kernels(self) -> tuple[Which, ...]:
+        """The kernels that it needs."""
+        return tuple(which for which in (self.kernel, self.other) if which is not None)
 
 
-SCENARIOS: tuple[Scenario, ...] = (
+_CORE = (
     Scenario(
         "ovmf-kaslr",
         "UEFI guest with KASLR: both the physical and the virtual base are random",
@@ -52,16 +70,164 @@ SCENARIOS: tuple[Scenario, ...] = (
         "ovmf-nokaslr",
         "UEFI guest without KASLR: the kernel still lies away from its compiled address",
         cmdline="nokaslr",
+        formats=("elf", "kdump"),
     ),
-    Scenario("seabios-kaslr", "BIOS guest with KASLR", firmware="seabios"),
-    Scenario("ovmf-4cpu", "four vCPUs, one of them perhaps in user mode or idle", vcpus=4),
-    Scenario("ovmf-la57", "5-level page tables", cpu="qemu64,+rdrand,+la57"),
+    Scenario(
+        "seabios-kaslr", "BIOS guest with KASLR", firmware="seabios", formats=("elf", "kdump")
+    ),
+    Scenario("ovmf-4cpu", "four vCPUs", vcpus=4, formats=("elf", "kdump")),
+    Scenario("ovmf-la57", "5-level page tables", cpu=f"{_VCPU},+la57", formats=("elf", "kdump")),
     Scenario(
         "ovmf-vmcoreinfo",
         "the vmcoreinfo device: QEMU adds the guest's VMCOREINFO note",
-        devices=("vmcoreinfo",),
+        options=("-device", "vmcoreinfo"),
         formats=("elf", "flat", "kdump"),
     ),
+)
+
+_NOT_BOOTED = (
+    Scenario(
+        "reset-vector",
+        "powered on and never run: vCPUs at the reset vector",
+        kernel=None,
+        options=("-S",),
+        course=(Dump(),),
+        roles=(),
+        formats=("elf", "kdump"),
+    ),
+    Scenario(
+        "ovmf-firmware",
+        "UEFI firmware that found nothing to boot",
+        kernel=None,
+        course=(Wait(r"BdsDxe: No bootable|Shell>|Press any key"), Dump()),
+        roles=(),
+    ),
+    Scenario(
+        "decompressor",
+        "the kernel's decompressor at work",
+        firmware="seabios",
+        course=(DECOMPRESSOR, Dump(), Wait()),
+        roles=("later",),
+    ),
+    Scenario(
+        "early-tables",
+        "the kernel's first C function, on its early page tables, before the IDT is set",
+        cmdline="nokaslr",
+        course=(RunTo("x86_64_start_kernel"), Dump(), Wait()),
+    ),
+    Scenario(
+        "early-setup",
+        "setup_arch() about to build the final page tables",
+        cmdline="nokaslr",
+        course=(RunTo("init_mem_mapping"), Dump(), Wait()),
+    ),
+    Scenario(
+        "efi-call",
+        "in a UEFI run-time service, on the page tables of efi_mm",
+        cmdline="nokaslr",
+        course=(RunTo("__efi_call"), Dump(), Wait()),
+    ),
+)
+
+_SEVERAL_KERNELS = (
+    Scenario(
+        "reset-firmware",
+        "reset, dumped in the firmware: the kernel of before is still in RAM",
+        course=(Wait(), Reset(), Sleep(1.0), Dump()),
+        roles=("stale",),
+    ),
+    Scenario(
+        "reset-booted",
+        "reset and booted again: traces of the kernel of before are still in RAM",
+        course=(Wait(), Reset(), Wait(count=2), Dump()),
+        roles=("stale", "live"),
+        formats=("elf", "kdump"),
+    ),
+    Scenario(
+        "kdump-capture",
+        "crashed; the capture kernel runs beside it and copies /proc/vmcore",
+        cmdline="crashkernel=192M lab.action=crash",
+        memory="1G",
+        disk=(1 << 30) + (64 << 20),
+        course=(Wait("=== LAB READY capture"), Dump(), Wait(r"=== LAB VMCORE \d+\n")),
+        roles=("crashed", "capture"),
+        formats=("elf", "kdump"),
+    ),
+    Scenario(
+        "kexec-other",
+        "kexec'ed into a kernel of another version",
+        other="newer",
+        cmdline="lab.action=kexec",
+        memory="1G",
+        roles=("stale", "live"),
+    ),
+)
+
+_RUNNING = (
+    Scenario(
+        "newer-kernel", "a kernel of a newer series", kernel="newer", formats=("elf", "kdump")
+    ),
+    Scenario(
+        "newer-la57", "the same with 5-level page tables", kernel="newer", cpu=f"{_VCPU},+la57"
+    ),
+    Scenario(
+        "user-pti",
+        "page-table isolation; the vCPU busy in user mode, on the user's tables",
+        cmdline="pti=on lab.action=spin",
+        course=(Wait(), USER_MODE, Dump()),
+        formats=("elf", "kdump"),
+    ),
+    Scenario(
+        "planted",
+        "a program has planted banners and false VMCOREINFO texts all over its memory",
+        cmdline="lab.action=plant",
+        formats=("elf", "kdump"),
+    ),
+    Scenario(
+        "panicked",
+        "panicked and halted",
+        cmdline="lab.action=panic",
+        vcpus=2,
+        course=(Wait("end Kernel panic"), Sleep(1.0), Dump()),
+        formats=("elf", "kdump"),
+    ),
+    Scenario(
+        "cpus-offline", "two of four vCPUs taken offline", vcpus=4, cmdline="lab.action=offline"
+    ),
+    Scenario("cpus-not-started", "three of four vCPUs never started", vcpus=4, cmdline="maxcpus=1"),
+    Scenario(
+        "pc-dimm",
+        "memory in a slot, above 4 GiB",
+        memory="512M,slots=2,maxmem=8G",
+        options=(
+            *("-object", "memory-backend-ram,id=dimm,size=512M"),
+            *("-device", "pc-dimm,memdev=dimm"),
+        ),
+    ),
+)
+
+
+def _large(gib: int) -> Scenario:
+    backend = f"memory-backend-ram,id=ram,size={gib}G,reserve=off"
+    return Scenario(
+        f"ram-{gib}g",
+        f"{gib} GiB of mostly untouched RAM",
+        group="big",
+        memory=f"{gib}G",
+        options=("-object", backend, "-machine", "memory-backend=ram"),
+    )
+
+
+def _states(*scenarios: Scenario) -> tuple[Scenario, ...]:
+    from dataclasses import replace
+
+    return tuple(replace(scenario, group="states") for scenario in scenarios)
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    *_CORE,
+    *_states(*_NOT_BOOTED, *_SEVERAL_KERNELS, *_RUNNING),
+    *(_large(gib) for gib in (6, 16, 64)),
 )
 
 

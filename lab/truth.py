@@ -77,19 +77,19 @@ def _optional(value: int | None) -> str | None:
     return None if value is None else hex64(value)
 
 
-def parse(console: str, label: str) -> Truth:
-    """Find the last truth with this label in a console's text.
+def parse(console: str) -> list[Truth]:
+    """The truths told on a console, in order.
 
     Raises:
-        LabError: there is none, or it lacks ``_text`` or "Kernel code".
+        LabError: one lacks ``_text`` or "Kernel code".
     """
-    blocks = re.findall(
-        rf"=== LAB TRUTH BEGIN {label}\n(.*?)=== LAB TRUTH END {label}\n", console, re.S
-    )
-    if not blocks:
-        raise LabError(f"the guest told no truth labelled {label!r}")
+    blocks = re.findall(r"=== LAB TRUTH BEGIN (\w+)\n(.*?)=== LAB TRUTH END \1\n", console, re.S)
+    return [_parse_block(label, text) for label, text in blocks]
+
+
+def _parse_block(label: str, text: str) -> Truth:
     truth = Truth(label)
-    for line in blocks[-1].splitlines():
+    for line in text.splitlines():
         key, _, value = line.partition(" ")
         _take(truth, key, value)
     if "_text" not in truth.symbols:
@@ -97,6 +97,22 @@ def parse(console: str, label: str) -> Truth:
     if not any(name == "Kernel code" for _, _, name in truth.iomem):
         raise LabError("the guest's /proc/iomem did not show its kernel")
     return truth
+
+
+def parse_registers(text: str) -> list[dict[str, str | int]]:
+    """Where each vCPU is, from the monitor's "info registers -a"."""
+    cpus: list[dict[str, str | int]] = []
+    for part in re.split(r"(?m)^CPU#\d+\s*", text)[1:] or [text]:
+        found: dict[str, str] = dict(re.findall(r"\b([RE]IP|CR[034]|CPL|HLT)=([0-9a-f]+)", part))
+        cpus.append(
+            {
+                "ip": hex64(int(found.get("RIP") or found["EIP"], 16)),
+                "cr3": hex64(int(found["CR3"], 16)),
+                "privilege": int(found["CPL"]),
+                "halted": int(found["HLT"]),
+            }
+        )
+    return cpus
 
 
 def _take(truth: Truth, key: str, value: str) -> None:
