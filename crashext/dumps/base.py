@@ -79,6 +79,11 @@ class Dump(ABC):
         """Total of the RAM ranges in bytes."""
         return sum(r.size for r in self.ram)
 
+    @property
+    def stored(self) -> tuple[Range, ...]:
+        """The ranges of ``ram`` whose bytes are in the file, sorted and disjoint."""
+        return self.ram
+
     @abstractmethod
     def read(self, paddr: int, size: int) -> bytes:
         """Return exactly ``size`` bytes of guest-physical memory from ``paddr``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
 from ..errors import CorruptDump, ExcludedPage, MissingMemory, TruncatedPage, UnsupportedDump
 from ..notes import note_named, walk_notes
@@ -78,6 +79,18 @@ class ElfDump(Dump):
             paddr += len(parts[-1])
         return b"".join(parts)
 
+    @cached_property
+    def stored(self) -> tuple[Range, ...]:
+        """What the segments have in the file, see :attr:`Dump.stored`."""
+        return union(Range(start, start + size) for start, _, size in self._extents())
+
+    def _extents(self) -> Iterator[tuple[int, int, int]]:
+        """Address, place in the file and size of stored memory, cut off where the file ends."""
+        for piece in map(self._pieces.__getitem__, range(len(self._pieces))):
+            size = min(piece.end - piece.start, self._source.size - piece.place)
+            if size > 0:
+                yield piece.start, piece.place, size
+
     def page_heads(self, size: int) -> Iterator[tuple[int, bytes]]:
         """The start of every stored 4 KiB page, see :meth:`Dump.page_heads`."""
         step = self.page_size
@@ -110,11 +123,10 @@ class ElfDump(Dump):
 
     def _parts(self) -> Iterator[tuple[int, int, int]]:
         """Stored memory from page boundaries on: address, place in the file, size."""
-        for piece in map(self._pieces.__getitem__, range(len(self._pieces))):
-            aligned = -(-piece.start // self.page_size) * self.page_size
-            for start in range(aligned, piece.end, _CHUNK):
-                place = piece.place + start - piece.start
-                yield start, place, min(_CHUNK, piece.end - start)
+        for first, place, size in self._extents():
+            skip = -first % self.page_size
+            for at in range(skip, size, _CHUNK):
+                yield first + at, place + at, min(_CHUNK, size - at)
 
     def close(self) -> None:
         """Close the file."""

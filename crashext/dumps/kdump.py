@@ -109,6 +109,14 @@ class KdumpDump(Dump):
             paddr += len(parts[-1])
         return b"".join(parts)
 
+    @cached_property
+    def stored(self) -> tuple[Range, ...]:
+        """The pages that were dumped, see :attr:`Dump.stored`."""
+        if self.same_bitmaps:
+            return self.ram
+        runs = self._dumped.runs()
+        return union(Range(a * self.page_size, b * self.page_size) for a, b in runs)
+
     def page_heads(self, size: int) -> Iterator[tuple[int, bytes]]:
         """The start of every stored page but the shared zero page, see :meth:`Dump.page_heads`."""
         zero_pages: set[int] = set()

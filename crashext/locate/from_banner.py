@@ -47,9 +47,9 @@ def propose(context: Context) -> Iterator[Candidate]:
 def _banner_places(context: Context, banner: bytes, distance: int) -> Iterator[int]:
     """Physical image starts with the banner (and its NUL) at ``distance`` from them."""
     wanted = banner + b"\0"
-    for ram in context.dump.ram:
-        first = -(-(ram.start - distance) // PMD_SIZE) * PMD_SIZE
-        for start in range(max(first, 0), ram.end - distance, PMD_SIZE):
+    for stored in context.dump.stored:
+        first = -(-(stored.start - distance) // PMD_SIZE) * PMD_SIZE
+        for start in range(max(first, 0), stored.end - distance, PMD_SIZE):
             if start % (64 * PMD_SIZE) == 0:
                 context.progress("probing for the banner", start / context.ram_end)
             if context.memory.get(start + distance, len(wanted)) == wanted:
