@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measurements of speed, as ratios (``make bench``)."""

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running a command and saying what it cost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+QEMUFIX = (sys.executable, "-m", "crashext")
+
+
+class Cost(NamedTuple):
+    """What one run took: seconds on the clock and of CPU, peak resident bytes."""
+
+    wall: float
+    cpu: float
+    rss: int
+
+    def __str__(self) -> str:
+        return f"{self.wall:.3f} s"
+
+
+def run(command: Sequence[str], *, statuses: tuple[int, ...] = (0,)) -> Cost:
+    """Run it to its end, output thrown away.
+
+    Raises:
+        SystemExit: it ended with another status than expected.
+    """
+    started = time.perf_counter()
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment()
+    ) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in statuses:
+        sys.exit(f"bench: exit status {process.returncode} from {' '.join(command)}")
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+
+
+def best(command: Sequence[str], times: int = 5, *, statuses: tuple[int, ...] = (0,)) -> Cost:
+    """The quickest of several runs: other work on the machine only ever adds."""
+    return min(run(command, statuses=statuses) for _ in range(times))
+
+
+def environment() -> dict[str, str]:
+    """Ours, with a terminal's name for crash."""
+    return {"TERM": "dumb", **os.environ}
+
+
+def crash_script(folder: Path, *commands: str) -> Path:
+    """An input file for ``crash -i`` that ends the session."""
+    script = folder / "commands"
+    script.write_text("".join(f"{c}\n" for c in (*commands, "exit")), encoding="ascii")
+    return script
