@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -70,11 +71,17 @@ def execute(argv: Sequence[str], job: Job) -> int:
     return int(status or 0) if argv else 2
 
 
+def plugin() -> str:
+    """Where the crash extension is, for `extend`; or that it was left out."""
+    path = Path(__file__).parent.parent / "qemufix.so"
+    return f"crash extension: {path if path.exists() else 'left out when this was installed'}"
+
+
 @click.group(
     context_settings=HELP,
     epilog="Exit status: 0 yes or found, 1 answered no, 2 usage, 3 unreadable or damaged file.",
 )
-@click.version_option(__version__, prog_name="qemufix", message="%(prog)s %(version)s")
+@click.version_option(__version__, prog_name="qemufix", message=f"%(prog)s %(version)s\n{plugin()}")
 def cli() -> None:
     """Find the Linux kernel in a guest-memory dump that QEMU or libvirt wrote.
 

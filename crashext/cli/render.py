@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -134,9 +135,17 @@ def _support(answer: Location) -> Iterator[Field]:
         yield "confirmed by", ", ".join(map(printable, answer.confirmed_by))
     if answer.crash_args:
         yield "crash options", " ".join(answer.crash_args)
-    if answer.debug_packages and "build_id" not in answer.confirmed_by:
-        yield "debug package", " or ".join(map(printable, answer.debug_packages))
+    if "build_id" not in answer.confirmed_by:
+        yield from _where_to_get_vmlinux(answer)
     yield "work", f"{_count(answer.pages_read, 'page')} read in {answer.seconds:.2f} s"
+
+
+def _where_to_get_vmlinux(answer: Location) -> Iterator[Field]:
+    """For who has none at hand; nothing is fetched here."""
+    if answer.debug_packages:
+        yield "debug package", " or ".join(map(printable, answer.debug_packages))
+    if answer.build_id and os.environ.get("DEBUGINFOD_URLS"):
+        yield "or run", f"debuginfod-find debuginfo {printable(answer.build_id)}"
 
 
 def _held(held: bool | None) -> str:
