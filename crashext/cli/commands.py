@@ -17,6 +17,7 @@ from .. import __version__
 if TYPE_CHECKING:
     from ..dumps.base import Dump
     from ..session.host import Host
+    from .progress import Progress
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 90}
 
@@ -38,14 +39,14 @@ class Job:
         """Print an answer: its JSON for machines, or its text."""
         self.say([json.dumps(answer.to_json(), indent=2)] if as_json else text)
 
-    def open_dump(self, paths: Sequence[str]) -> Dump:
+    def open_dump(self, paths: Sequence[str], progress: Progress) -> Dump:
         """Open the files given, or the session's dump."""
         from ..dumps import open_dump
 
         if self.session is None:
             if not paths:
                 raise click.UsageError("which dump? give its file name")
-            return open_dump(*paths)
+            return open_dump(*paths, progress=progress)
         if paths:
             raise click.UsageError("inside crash the dump is the session's; give no file name")
         from ..session import open_session_dump
@@ -111,9 +112,10 @@ def detect(job: Job, dumps: tuple[str, ...], as_json: bool) -> int:
       qemufix detect --json guest.kdump | jq .origin
     """
     from ..detect import detect as detect_origin
+    from .progress import Progress
     from .render import detection_text
 
-    with job.open_dump(dumps) as dump:
+    with Progress(job.err) as progress, job.open_dump(dumps, progress) as dump:
         answer = detect_origin(dump)
     job.answer(answer, detection_text(answer), as_json=as_json)
     return 0 if answer.from_qemu else 1

@@ -59,7 +59,7 @@ def search(job: Job, dumps: Sequence[str], vmlinux: Sequence[str] | None, **how:
     """
     from ..locate import locate
 
-    with job.open_dump(dumps) as dump, Progress(job.err) as progress:
+    with Progress(job.err) as progress, job.open_dump(dumps, progress) as dump:
         answer = locate(dump, vmlinux=vmlinux or None, progress=progress, **how)
     if not (answer.found or answer.kernels or dump.complete):
         why = "; ".join(w.removeprefix(f"{dump.path}: ") for w in dump.warnings)
