@@ -146,9 +146,8 @@ _SEVERAL_KERNELS = (
     Scenario(
         "kdump-capture",
         "crashed; the capture kernel runs beside it and copies /proc/vmcore",
-        cmdline="crashkernel=192M lab.action=crash",
-        memory="1G",
-        disk=(1 << 30) + (64 << 20),
+        cmdline="crashkernel=160M lab.action=crash",
+        disk=600 << 20,
         course=(Wait("=== LAB READY capture"), Dump(), Wait(r"=== LAB VMCORE \d+\n")),
         roles=("crashed", "capture"),
         formats=("elf", "kdump"),
