@@ -22,6 +22,9 @@ static void translation(const struct target *target)
 	machdep->last_pgd_read = machdep->last_pud_read = 0;
 	machdep->last_pmd_read = machdep->last_ptbl_read = 0;
 	ms->last_upml_read = ms->last_p4d_read = 0;
+	/* There for a kernel with 5 levels only, which the wrong base may have feigned. */
+	free(ms->p4d);
+	ms->p4d = NULL;
 	vt->vmalloc_start = 0;
 	memset(vt->kernel_pgd, 0, sizeof(vt->kernel_pgd));
 }

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from ..locate.result import Location
     from .host import Host
 
-#: Seconds until a re-initialisation counts as hung; it takes about as long as
-#: crash's own start, which grows with the guest's memory.
+#: Seconds until a re-initialisation counts as hung. It takes about as long as
+#: crash's own start, which grows with the guest; this variable sets another limit.
 LIMIT = 120.0
+LIMIT_VARIABLE = "QEMUFIX_TIME_LIMIT"
 
 #: __START_KERNEL_map (arch/x86/include/asm/page_64_types.h), where the image is linked.
 _START_KERNEL_MAP = 0xFFFFFFFF80000000
@@ -46,9 +47,20 @@ def apply(host: Host, location: Location, *, dry_run: bool = False, restart: boo
         host.write(f"Would {_deed(in_process)} with {values}.\n{_was(host)}")
     elif in_process:
         host.write(f"Re-initialising the session with {values}.\n")
-        host.reinit(phys_base, kaslr_offset, LIMIT)
+        host.reinit(phys_base, kaslr_offset, _limit())
     else:
         _restart(host, location, values, asked_for=restart)
+
+
+def _limit() -> float:
+    text = os.environ.get(LIMIT_VARIABLE)
+    try:
+        seconds = LIMIT if text is None else float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e6:
+        raise SessionError(f"{LIMIT_VARIABLE}={printable(text or '')} is no number of seconds")
+    return seconds
 
 
 def _deed(in_process: bool) -> str:

@@ -168,7 +168,7 @@ class CrashHost:
 
     def extensions(self) -> list[str]:
         """File names of the loaded extensions, oldest first."""
-        names = []
+        names: list[str] = []
         while (name := self._lib.qfx_extension(len(names))) is not None:
             names.append(_text(name))
         return names

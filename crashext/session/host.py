@@ -18,38 +18,46 @@ class Settings:
 
 
 class Host(Protocol):
-    """A crash session.
-
-    Attributes:
-        dumpfile: path of the dump as crash was given it; None on a live system.
-        namelist: path of the vmlinux with symbols that crash uses.
-        crash_version: of the running crash, "8.0.2".
-        minimal: the session was started with ``--minimal`` and still is minimal.
-        can_reinit: the session can be re-initialised as it runs.
-        in_rc_file: the running command is a line of a ``.crashrc``.
-        phys_base: signed bytes, what the session translates with; None where this
-            crash has no such value (other architectures than x86_64).
-        kaslr_offset: bytes its symbols are moved by, or None likewise.
-    """
+    """A crash session."""
 
     @property
-    def dumpfile(self) -> str | None: ...
+    def dumpfile(self) -> str | None:
+        """Path of the dump as crash was given it; None on a live system."""
+
     @property
-    def namelist(self) -> str: ...
+    def namelist(self) -> str:
+        """Path of the vmlinux with symbols that crash uses."""
+
     @property
-    def crash_version(self) -> str: ...
+    def crash_version(self) -> str:
+        """Version of the running crash, such as "8.0.2"."""
+
     @property
-    def minimal(self) -> bool: ...
+    def minimal(self) -> bool:
+        """Whether the session was started with ``--minimal`` and still is minimal."""
+
     @property
-    def can_reinit(self) -> bool: ...
+    def can_reinit(self) -> bool:
+        """Whether the session can be re-initialised as it runs."""
+
     @property
-    def in_rc_file(self) -> bool: ...
+    def in_rc_file(self) -> bool:
+        """Whether the running command is a line of a ``.crashrc``."""
+
     @property
-    def phys_base(self) -> int | None: ...
+    def phys_base(self) -> int | None:
+        """What the session translates with, signed bytes.
+
+        None where crash has no such value: on other architectures than x86_64.
+        """
+
     @property
-    def kaslr_offset(self) -> int | None: ...
+    def kaslr_offset(self) -> int | None:
+        """Bytes that the session's symbols are moved by; None like ``phys_base``."""
+
     @property
-    def settings(self) -> Settings: ...
+    def settings(self) -> Settings:
+        """What ``set`` may have changed."""
 
     def read_phys(self, paddr: int, size: int) -> bytes | None:
         """Guest-physical memory as crash reads it, or None where it can't."""

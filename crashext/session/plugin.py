@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 if TYPE_CHECKING:
     from .host import Host
@@ -68,8 +68,9 @@ def run_in(host: Host, argv: Sequence[str]) -> int:
     """Run one command line in a session; returns its exit status."""
     from ..cli import run
 
-    errors = SessionErrors(host)
+    out = cast(TextIO, SessionOutput(host))
+    errors = cast(TextIO, SessionErrors(host))
     try:
-        return run(argv, session=host, out=SessionOutput(host), err=errors)
+        return run(argv, session=host, out=out, err=errors)
     finally:
         errors.flush()

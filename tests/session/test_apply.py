@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is done to a session, and when it is left alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+import crashext
+from crashext.errors import SessionError
+from crashext.locate import locate
+from crashext.locate.result import Location
+from crashext.session.apply import LIMIT, LIMIT_VARIABLE, apply
+from crashext.session.restart import MARKER
+
+from .fake_host import FakeHost, as_host
+
+SAMPLES = Path(__file__).parents[2] / "sample_dumps"
+DUMP, VMLINUX = SAMPLES / "ovmf-kaslr.elf", SAMPLES / "vmlinux-6.1.0-56-cloud-amd64"
+TRUTH = json.loads(DUMP.with_suffix(".json").read_text())
+PHYS_BASE = int(TRUTH["phys_base"], 16) - (1 << 64)
+OFFSET = int(TRUTH["kaslr_offset"], 16)
+BANNER_AT = int(TRUTH["symbols"]["linux_banner"], 16) - 0xFFFFFFFF80000000 + PHYS_BASE
+
+
+@pytest.fixture(scope="module")
+def location() -> Location:
+    with crashext.open_dump(str(DUMP)) as dump:
+        return locate(dump, vmlinux=str(VMLINUX))
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
+    monkeypatch.delenv(MARKER, raising=False)
+    monkeypatch.delenv(LIMIT_VARIABLE, raising=False)
+    banner = TRUTH["banner"].encode() + b"\n\0"
+    return FakeHost(namelist=str(VMLINUX), memory={BANNER_AT: banner})
+
+
+def test_minimal_session_is_reinitialised(host: FakeHost, location: Location) -> None:
+    apply(as_host(host), location)
+    assert host.reinits == [(PHYS_BASE, OFFSET, LIMIT)]
+    assert not host.restarts
+
+
+def test_minimal_session_with_right_values_becomes_a_full_one(
+    host: FakeHost, location: Location
+) -> None:
+    host.phys_base, host.kaslr_offset = PHYS_BASE, OFFSET
+    apply(as_host(host), location)
+    assert len(host.reinits) == 1
+
+
+def test_right_full_session_is_left_alone(host: FakeHost, location: Location) -> None:
+    host.minimal, host.can_reinit = False, False
+    host.phys_base, host.kaslr_offset = PHYS_BASE, OFFSET
+    apply(as_host(host), location)
+    assert not host.reinits
+    assert not host.restarts
+    assert "already: nothing to change" in host.out
+
+
+@pytest.mark.parametrize("minimal", [True, False])
+def test_restart_where_in_process_is_impossible(
+    host: FakeHost, location: Location, minimal: bool
+) -> None:
+    host.minimal, host.can_reinit = minimal, False
+    apply(as_host(host), location)
+    assert not host.reinits
+    [(argv, _)] = host.restarts
+    assert argv[:4] == ["crash", *location.crash_args]
+    assert "can't be re-initialised as it runs" in host.out
+
+
+def test_restart_asked_for(host: FakeHost, location: Location) -> None:
+    apply(as_host(host), location, restart=True)
+    assert not host.reinits
+    assert len(host.restarts) == 1
+    assert "can't" not in host.out
+
+
+def test_restart_that_did_not_help_is_not_repeated(
+    host: FakeHost, location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(MARKER, "1")
+    host.can_reinit = False
+    with pytest.raises(SessionError, match="started again already"):
+        apply(as_host(host), location)
+    assert not host.restarts
+
+
+@pytest.mark.parametrize(("restart", "deed"), [(False, "re-initialise"), (True, "start crash")])
+def test_dry_run_only_says(host: FakeHost, location: Location, restart: bool, deed: str) -> None:
+    apply(as_host(host), location, dry_run=True, restart=restart)
+    assert not host.reinits
+    assert not host.restarts
+    assert f"Would {deed}" in host.out
+    assert TRUTH["phys_base"] in host.out
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize(
+    "memory", [{}, {BANNER_AT: b"Linux version 6.1.0-1 of another build\n" * 9}]
+)
+def test_no_banner_no_change(
+    host: FakeHost, location: Location, memory: dict[int, bytes], dry_run: bool
+) -> None:
+    host.memory = memory
+    with pytest.raises(SessionError, match="nothing was changed"):
+        apply(as_host(host), location, dry_run=dry_run)
+    assert not host.reinits
+    assert not host.restarts
+
+
+def test_banner_in_the_message_is_escaped(host: FakeHost, location: Location) -> None:
+    host.memory = {BANNER_AT: b"\x1b[2J" * 100}
+    with pytest.raises(SessionError, match=r"\\x1b\[2J"):
+        apply(as_host(host), location)
+
+
+@pytest.mark.parametrize("field", ["phys_base", "kaslr_offset"])
+def test_half_an_answer_is_not_applied(host: FakeHost, location: Location, field: str) -> None:
+    with pytest.raises(SessionError, match="nothing to apply"):
+        apply(as_host(host), dataclasses.replace(location, **{field: None}))
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "soon", "inf", "nan", ""])
+def test_absurd_limits_are_refused(
+    host: FakeHost, location: Location, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv(LIMIT_VARIABLE, text)
+    with pytest.raises(SessionError, match="no number of seconds"):
+        apply(as_host(host), location)
+    assert not host.reinits
+
+
+def test_limit_is_the_users(
+    host: FakeHost, location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(LIMIT_VARIABLE, "7.5")
+    apply(as_host(host), location)
+    assert host.reinits == [(PHYS_BASE, OFFSET, 7.5)]
