@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from .derived import DERIVED
 from .errors import LabError
 from .scenarios import SCENARIOS
 
@@ -47,8 +48,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(_: argparse.Namespace) -> int:
-    for scenario in SCENARIOS:
-        print(f"{scenario.group:7} {scenario.name:18} {scenario.shows}")
+    rows: list[tuple[str, str, str]] = [(s.group, s.name, s.shows) for s in SCENARIOS]
+    rows += [(d.group, d.name, d.shows) for d in DERIVED]
+    for group, name, shows in rows:
+        print(f"{group:7} {name:18} {shows}")
     return 0
 
 

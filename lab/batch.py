@@ -1,43 +1,52 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several scenarios in a row, a few guests at a time; one that fails does not stop the rest."""
+"""Several dumps in a row, a few guests at a time; one that fails does not stop the rest."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-from . import guests
+from . import derived, guests
 from .errors import LabError
 from .kernels import CACHE, get_kernel
-from .scenarios import SCENARIOS, Scenario, select
+from .scenarios import SCENARIOS
+
+Say = Callable[[str], None]
 
 
-def make_all(names: list[str], groups: list[str], *, jobs: int, say: Callable[[str], None]) -> int:
-    """Make the named scenarios or, without names, those of the groups; 1 if any failed.
+def make_all(names: list[str], groups: list[str], *, jobs: int, say: Say) -> int:
+    """Make the named dumps or, without names, those of the groups; 1 if any failed.
 
     Raises:
         LabError: a name is not known, or a kernel can't be fetched.
     """
-    unknown = set(names) - {scenario.name for scenario in SCENARIOS}
+    follow = [d for d in derived.DERIVED if (d.name in names if names else d.group in groups)]
+    wanted = {d.parent for d in follow}.union(names)
+    chosen = [s for s in SCENARIOS if s.name in wanted or (not names and s.group in groups)]
+    unknown = wanted - {s.name for s in chosen} - {d.name for d in follow}
     if unknown:
         raise LabError(f"no scenario {', '.join(sorted(unknown))} (see `python3 -m lab list`)")
-    chosen = select(names, groups)
     CACHE.mkdir(exist_ok=True)
     for which in sorted({which for scenario in chosen for which in scenario.which_kernels}):
         get_kernel(which, say)  # before any guest starts: not twice at the same time
     start = time.monotonic()
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        failed = [name for name in pool.map(lambda s: _make(s, say), chosen) if name]
-    made = len(chosen) - len(failed)
-    say(f"{made} of {len(chosen)} scenarios in {guests.DUMPS} ({time.monotonic() - start:.0f} s)")
-    return 1 if failed else 0
+        made = list(pool.map(lambda s: _tried(s.name, partial(guests.make, s, say), say), chosen))
+    for each in follow:
+        make = partial(derived.make, each, say, directory=guests.DUMPS)
+        made.append(_tried(each.name, make, say))
+    seconds = time.monotonic() - start
+    say(f"{sum(made)} of {len(made)} states are in {guests.DUMPS} ({seconds:.0f} s)")
+    return 0 if all(made) else 1
 
 
-def _make(scenario: Scenario, say: Callable[[str], None]) -> str | None:
+def _tried(name: str, make: Callable[[], bool], say: Say) -> bool:
+    """Whether it could be made, or was there."""
     try:
-        guests.make(scenario, say)
+        make()
     except LabError as error:
-        say(f"{scenario.name}: FAILED: {error}")
-        return scenario.name
-    return None
+        say(f"{name}: FAILED: {error}")
+        return False
+    return True

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from crashext import open_dump
 from crashext.dumps.base import Dump
 from crashext.locate import locate
 
-from .elf_writer import pack_note, write_core
+from .elf_writer import Segment, pack_note, write_core
 from .errors import LabError
 from .kdump_writer import KdumpFacts, write_kdump
 from .recorder import PAGE, read_page, touched_pages
@@ -36,6 +36,7 @@ _VARIABLES = (
     *("page_offset_base", "vmalloc_base", "vmemmap_base", "idt_table", "vmcoreinfo_data"),
     *("saved_command_line", "boot_params", "elfcorehdr_addr", "__start_notes", "sme_me_mask"),
 )
+_PT_LOAD = 1
 _QEMU_SECTION_HEADERS_SINCE = 192  # e_phoff where QEMU >= 7.2 put them in between
 
 
@@ -57,8 +58,7 @@ def cut(source: Path, vmlinuxes: Sequence[Path], out: Path, *, ram_below: int | 
             wanted |= _variables(dump, vmlinux)
         pages = {paddr: page for paddr in wanted if (page := read_page(dump, paddr))}
         out.unlink(missing_ok=True)
-        ram = [(r.start, min(r.end, ram_below or r.end)) for r in dump.ram]
-        _write(dump, [(start, end) for start, end in ram if start < end], pages, out)
+        _write(dump, pages, out, ram_below or 1 << 64)
     return out.stat().st_size
 
 
@@ -78,26 +78,33 @@ def _variables(dump: Dump, vmlinux: Path) -> set[int]:
     return {(symbol.value + move) // PAGE * PAGE for symbol in symbols}
 
 
-def _write(dump: Dump, ram: list[tuple[int, int]], pages: dict[int, bytes], out: Path) -> None:
-    pages = {paddr: page for paddr, page in pages.items() if paddr < ram[-1][1]}
-    kind = {".elf": "elf", ".kdump": "kdump", ".flat": "kdump"}.get(out.suffix)
-    if kind != dump.format:
-        raise LabError(f"{out}: a {dump.format} dump is cut to {_SUFFIXES[dump.format]}")
+def _write(dump: Dump, pages: dict[int, bytes], out: Path, ram_below: int) -> None:
+    if dump.format not in _KINDS.get(out.suffix, ()):
+        raise LabError(f"{out}: a dump that is {dump.format} can't be cut to {out.suffix}")
+    pages = {paddr: page for paddr, page in pages.items() if paddr < ram_below}
     with out.open("wb") as file:
-        if kind == "elf":
+        if dump.format == "elf":
             write_core(
                 file,
                 notes=_notes(dump),
-                ram=ram,
+                segments=list(_segments(dump, ram_below)),
                 pages=pages,
                 machine=_machine(dump),
                 section_headers=dump.header.e_phoff == _QEMU_SECTION_HEADERS_SINCE,
             )
         else:
+            ram = [(r.start, min(r.end, ram_below)) for r in dump.ram if r.start < ram_below]
             write_kdump(file, _facts(dump), ram=ram, pages=pages, flattened=out.suffix == ".flat")
 
 
-_SUFFIXES = {"elf": "x.elf", "kdump": "x.kdump or x.flat"}
+_KINDS = {".elf": ("elf",), ".kdump": ("kdump",), ".flat": ("kdump",)}
+
+
+def _segments(dump: Dump, ram_below: int) -> Iterator[Segment]:
+    for load in dump.header.segments:
+        if load.p_type == _PT_LOAD and load.p_paddr < ram_below:
+            end = min(load.p_paddr + load.p_memsz, ram_below)
+            yield Segment(load.p_paddr, end, load.p_vaddr, load.p_flags)
 
 
 def _machine(dump: Dump) -> int:

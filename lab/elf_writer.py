@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 PAGE = 4096
 EHDR = struct.Struct("<16s HHI QQQ I HHHHHH")
@@ -26,13 +26,33 @@ _SHT_STRTAB = 3
 _SECTION_NAMES = b"\0.shstrtab\0"
 
 
+class Segment(NamedTuple):
+    """A stretch of described memory ``[start, end)`` and what its PT_LOAD says of it.
+
+    ``vaddr`` is p_vaddr at ``start``; QEMU has it equal to the physical address, the
+    kernel's /proc/vmcore the kernel's own. ``flags`` is p_flags.
+    """
+
+    start: int
+    end: int
+    vaddr: int
+    flags: int = 0
+
+
 @dataclass(slots=True)
 class _Load:
     """A PT_LOAD: pages in a row, and how far the described memory reaches."""
 
+    segment: Segment
     start: int
     end: int
     pages: list[bytes] = field(default_factory=list)
+
+    def header(self, offset: int) -> bytes:
+        """The program header."""
+        vaddr = self.segment.vaddr + self.start - self.segment.start
+        filesz, memsz = PAGE * len(self.pages), self.end - self.start
+        return PHDR.pack(_PT_LOAD, self.segment.flags, offset, vaddr, self.start, filesz, memsz, 0)
 
 
 def pack_note(name: str, kind: int, desc: bytes) -> bytes:
@@ -46,18 +66,18 @@ def write_core(
     file: BinaryIO,
     *,
     notes: bytes,
-    ram: Iterable[tuple[int, int]],
+    segments: Iterable[Segment],
     pages: Mapping[int, bytes],
     machine: int = _EM_X86_64,
     section_headers: bool = True,
 ) -> None:
-    """Write a core of ``ram`` (byte ranges) that holds only ``pages`` (by address).
+    """Write a core of ``segments`` that holds only ``pages`` (by physical address).
 
     Each run of pages is a PT_LOAD whose p_memsz reaches on to the next run: what lies
     between is described, and not in the file. With ``section_headers`` they come before
     the program headers, as QEMU has them since 7.2.
     """
-    loads = [load for start, end in sorted(ram) for load in _loads(start, end, pages)]
+    loads = [load for segment in segments for load in _loads(segment, pages)]
     shnum = 2 if section_headers else 0
     phoff = EHDR.size + shnum * SHDR.size
     notes_at = phoff + (1 + len(loads)) * PHDR.size
@@ -72,19 +92,19 @@ def write_core(
         file.write(SHDR.pack(1, _SHT_STRTAB, 0, 0, names_at, size, 0, 0, 1, 0))
     file.write(PHDR.pack(_PT_NOTE, 0, notes_at, 0, 0, len(notes), len(notes), 0))
     for load, offset in zip(loads, offsets, strict=True):
-        filesz, memsz = PAGE * len(load.pages), load.end - load.start
-        file.write(PHDR.pack(_PT_LOAD, 0, offset, load.start, load.start, filesz, memsz, 0))
+        file.write(load.header(offset))
     file.write(notes + data + (_SECTION_NAMES if section_headers else b""))
 
 
-def _loads(start: int, end: int, pages: Mapping[int, bytes]) -> Iterator[_Load]:
-    """One range of RAM as segments that begin wherever a run of held pages does."""
-    load = _Load(start, end)
+def _loads(segment: Segment, pages: Mapping[int, bytes]) -> Iterator[_Load]:
+    """One stretch as PT_LOADs that begin wherever a run of held pages does."""
+    start, end = segment.start, segment.end
+    load = _Load(segment, start, end)
     for paddr in sorted(p for p in pages if start <= p and p + PAGE <= end):
         if paddr != load.start + PAGE * len(load.pages):
             load.end = paddr
             yield load
-            load = _Load(paddr, end)
+            load = _Load(segment, paddr, end)
         load.pages.append(pages[paddr])
     yield load
 

@@ -124,6 +124,7 @@ class _Guest:
             "firmware": self.scenario.firmware,
             "vcpus": self.scenario.vcpus,
             "memory": self.scenario.memory,
+            "origin": "qemu",
             "dumps": self.made,
             "vmlinuxes": list(dict.fromkeys(kernel["vmlinux"] for kernel in kernels))
             or [f"../cache/{kernel.vmlinux.name}" for kernel in self.kernels.values()],
@@ -193,7 +194,6 @@ def _keep_vmcore(guest: _Guest, disk: Path) -> None:
             file.truncate(int(sizes[-1]))
         run(["fallocate", "--dig-holes", disk])
         disk.replace(vmcore)
-        guest.made.append(vmcore.name)
 
 
 def _ovmf() -> str:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from .cut import cut, shrink
+from .derived import DERIVED
 from .errors import LabError
-from .guests import DUMPS, dump_file
-from .scenarios import SCENARIOS, Format, Scenario
+from .guests import DUMPS
+from .scenarios import SCENARIOS, Format
 
 SAMPLES = Path(__file__).parent.parent / "sample_dumps"
 _MOST_BYTES = 200 << 10
@@ -38,26 +39,27 @@ _CUTS: dict[str, tuple[Cut, ...]] = {
 
 
 def make_samples(names: list[str], say: Callable[[str], None], *, out: Path = SAMPLES) -> None:
-    """Cut the dumps of these scenarios, or of all that have been made.
+    """Cut the dumps of these names, or all that have been made.
 
     Raises:
         LabError: a named one has not been made, or a sample came out too large.
     """
-    for scenario in SCENARIOS:
-        made = (DUMPS / f"{scenario.name}.json").exists()
-        if names and scenario.name in names and not made:
-            raise LabError(f"{scenario.name}: no dump yet (python3 -m lab dumps {scenario.name})")
-        if made and (not names or scenario.name in names):
-            _make(scenario, say, out)
+    every = [s.name for s in SCENARIOS] + [d.name for d in DERIVED]
+    for name in names or every:
+        if (DUMPS / f"{name}.json").exists():
+            _make(name, say, out)
+        elif names:
+            raise LabError(f"{name}: no dump yet (python3 -m lab dumps {name})")
 
 
-def _make(scenario: Scenario, say: Callable[[str], None], out: Path) -> None:
-    truth: dict[str, Any] = json.loads((DUMPS / f"{scenario.name}.json").read_text())
-    vmlinuxes = [(DUMPS / name).resolve() for name in truth["vmlinuxes"]]
+def _make(name: str, say: Callable[[str], None], out: Path) -> None:
+    truth: dict[str, Any] = json.loads((DUMPS / f"{name}.json").read_text())
+    vmlinuxes = [(DUMPS / vmlinux).resolve() for vmlinux in truth["vmlinuxes"]]
+    sources = {Path(dump).suffix: DUMPS / dump for dump in truth["dumps"]}
     files = []
-    for each in _CUTS.get(scenario.name, (Cut("flat"),)):
-        sample = out / dump_file(scenario, each.format).name
-        source = _source(scenario, each.format)
+    for each in _CUTS.get(name, (Cut("flat" if ".kdump" in sources else "elf"),)):
+        sample = out / f"{name}.{each.format}"
+        source = sources.get(sample.suffix) or sources[".kdump"]
         size = cut(source, vmlinuxes, sample, ram_below=each.ram_below)
         if size > _MOST_BYTES:
             raise LabError(f"{sample.name}: {size} bytes are too many for a sample")
@@ -66,15 +68,15 @@ def _make(scenario: Scenario, say: Callable[[str], None], out: Path) -> None:
     for vmlinux in vmlinuxes:
         if not (out / vmlinux.name).exists():
             say(f"{vmlinux.name}: {shrink(vmlinux, out / vmlinux.name)} bytes")
-    small = {"dumps": files, "vmlinux": vmlinuxes[0].name}
-    small["vmlinuxes"] = [vmlinux.name for vmlinux in vmlinuxes]
-    (out / f"{scenario.name}.json").write_text(json.dumps({**truth, **small}, indent=1) + "\n")
+    facts = {**_beside(truth), "dumps": files, "kernels": [_beside(k) for k in truth["kernels"]]}
+    (out / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 
-def _source(scenario: Scenario, wanted: Format) -> Path:
-    """The dump to cut; a flattened sample may as well come from a plain kdump."""
-    for name in (wanted, "kdump" if wanted == "flat" else wanted):
-        path = DUMPS / f"{scenario.name}.{name}"
-        if path.exists():
-            return path
-    raise LabError(f"{scenario.name}: has no {wanted} dump")
+def _beside(facts: dict[str, Any]) -> dict[str, Any]:
+    """The same facts with each vmlinux beside the truth."""
+    changed: dict[str, Any] = {}
+    if "vmlinux" in facts:
+        changed["vmlinux"] = Path(facts["vmlinux"]).name
+    if "vmlinuxes" in facts:
+        changed["vmlinuxes"] = [Path(vmlinux).name for vmlinux in facts["vmlinuxes"]]
+    return {**facts, **changed}

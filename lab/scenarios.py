@@ -75,6 +75,13 @@ _CORE = (
     Scenario(
         "seabios-kaslr", "BIOS guest with KASLR", firmware="seabios", formats=("elf", "kdump")
     ),
+    Scenario(
+        "seabios-base0",
+        "BIOS guest without KASLR: phys_base really is 0; vmcoreinfo device",
+        firmware="seabios",
+        cmdline="nokaslr",
+        options=("-device", "vmcoreinfo"),
+    ),
     Scenario("ovmf-4cpu", "four vCPUs", vcpus=4, formats=("elf", "kdump")),
     Scenario("ovmf-la57", "5-level page tables", cpu=f"{_VCPU},+la57", formats=("elf", "kdump")),
     Scenario(
@@ -228,8 +235,3 @@ SCENARIOS: tuple[Scenario, ...] = (
     *_states(*_NOT_BOOTED, *_SEVERAL_KERNELS, *_RUNNING),
     *(_large(gib) for gib in (6, 16, 64)),
 )
-
-
-def select(names: list[str], groups: list[str]) -> list[Scenario]:
-    """The scenarios of these names or, without names, of these groups."""
-    return [s for s in SCENARIOS if (s.name in names if names else s.group in groups)]
