@@ -6,26 +6,34 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from ..errors import UnsupportedDump
-from . import elf, flattened, kdump, known
+from . import elf, elf_types, flattened, kdump, kdump_types, known
 from .base import Dump, Note, Range
 from .source import FileSource, Source
 
-__all__ = ["CONTAINERS", "FORMATS", "Dump", "Note", "Range", "open_dump"]
+if TYPE_CHECKING:
+    from .unpacked import Progress
 
-CONTAINERS: tuple[Callable[[Source], Source | None], ...] = (flattened.unwrap,)
-"""Each gives the image inside a file, or None where the file isn't of its kind."""
+__all__ = ["FORMATS", "Dump", "Note", "Range", "open_dump"]
 
 FORMATS: tuple[Callable[[Source], Dump | None], ...] = (kdump.probe, elf.probe)
 """Each gives the dump, None where it isn't of its kind, or raises where it is and is broken."""
 
 
-def open_dump(*paths: str | os.PathLike[str]) -> Dump:
+_READABLE = (elf_types.MAGIC, kdump_types.SIGNATURE, flattened.SIGNATURE)
+# gzip, bzip2, xz, zstd; pzstd starts with a skippable frame.
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18")
+
+
+def open_dump(*paths: str | os.PathLike[str], progress: Progress | None = None) -> Dump:
     """Open a guest-memory dump.
 
     Args:
         paths: the file; all files of a set that was written split.
+        progress: called with a stage and the fraction done while a compressed file
+            is unpacked, which can take minutes.
 
     Raises:
         UnreadableDump: no such file, a directory, empty, no random access.
@@ -36,26 +44,30 @@ def open_dump(*paths: str | os.PathLike[str]) -> Dump:
     if not paths:
         raise TypeError("open_dump() needs a path")
     with ExitStack() as undo:
-        dumps = [undo.enter_context(_open_one(os.fspath(path))) for path in paths]
+        dumps = [undo.enter_context(_open_one(os.fspath(path), progress)) for path in paths]
         dump = _joined(dumps)
         undo.pop_all()
     return dump
 
 
-def _open_one(path: str) -> Dump:
+def _open_one(path: str, progress: Progress | None) -> Dump:
     source: Source = FileSource(path)
     try:
-        source = _unwrapped(source)
+        if source.pread(0, 6).startswith(_COMPRESSED):
+            from . import wrapped
+
+            source = wrapped.unwrap(source, _check_readable, progress)
+        source = flattened.unwrap(source) or source
         return _opened(source)
     except BaseException:
         source.close()
         raise
 
 
-def _unwrapped(source: Source) -> Source:
-    for unwrap in CONTAINERS:
-        source = unwrap(source) or source
-    return source
+def _check_readable(start: bytes, path: str) -> None:
+    """Refuse what is no dump by its first bytes, before all of it is unpacked."""
+    if not start.startswith(_READABLE):
+        raise known.refusal(start, path)
 
 
 def _opened(source: Source) -> Dump:
@@ -63,7 +75,7 @@ def _opened(source: Source) -> Dump:
         dump = probe(source)
         if dump is not None:
             return dump
-    raise known.refuse(source)
+    raise known.refusal(source.pread(0, 4096), source.path)
 
 
 def _joined(dumps: list[Dump]) -> Dump:

@@ -135,15 +135,17 @@ def read_header(source: Source) -> ElfHeader:
     layout = _LAYOUTS[bits]
     ehdr = struct.Struct(("<" if order == "little" else ">") + layout.ehdr)
     fields = ehdr.unpack(source.exactly(16, ehdr.size, "the ELF header"))
-    e_type, machine, _, _, phoff, shoff, flags, ehsize, phentsize, phnum, _, shnum, _ = fields
+    e_type, machine, _, _, phoff, shoff, flags, ehsize, phentsize, phnum, _, shnum, names = fields
     if e_type != ET_CORE:
         raise UnsupportedDump(
             f"an ELF file of type {e_type}, not a core dump (type {ET_CORE})"
             + ("; this may be the vmlinux" if e_type in (2, 3) else ""),
             path=source.path,
         )
+    if not phnum:
+        raise _without_segments(source, shoff + names * layout.shdr_size, bits, order)
     entry = struct.calcsize("=" + layout.phdr)
-    if phnum and phentsize != entry:
+    if phentsize != entry:
         raise CorruptDump(
             f"e_phentsize is {phentsize}, not {entry}", path=source.path, offset=16 + ehdr.size - 10
         )
@@ -165,6 +167,26 @@ def read_header(source: Source) -> ElfHeader:
         shnum,
         table,
     )
+
+
+def _without_segments(
+    source: Source, place: int, bits: int, order: ByteOrder
+) -> UnsupportedDump | CorruptDump:
+    """The error for a core that has sections alone, as Xen's xc_domain_dumpcore writes it.
+
+    ``place`` is where the header of the section of names is.
+    """
+    width, at = (8, 24) if bits == 64 else (4, 16)
+    offset, size = (
+        int.from_bytes(source.pread(place + at + n * width, width), order) for n in (0, 1)
+    )
+    names = source.pread(offset, min(size, 4096)).split(b"\0")
+    if b".note.Xen" in names:
+        return UnsupportedDump(
+            "this is a Xen guest's core (`xl dump-core`), which is not read here: crash reads it",
+            path=source.path,
+        )
+    return CorruptDump("an ELF core without program headers", path=source.path, offset=0)
 
 
 def _class_and_order(ident: bytes, path: str) -> tuple[int, ByteOrder]:

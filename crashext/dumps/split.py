@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 from ..errors import CorruptDump
-from .base import Dump
+from .base import Dump, Range
 from .kdump import KdumpDump
 from .kdump_types import KdumpHeader
 
@@ -80,6 +80,23 @@ class SplitDump(Dump):
     def page_heads(self, size: int) -> Iterator[tuple[int, bytes]]:
         """The start of every stored page of all parts, see :meth:`Dump.page_heads`."""
         return chain.from_iterable(part.page_heads(size) for part in self._parts)
+
+    @property
+    def stored(self) -> tuple[Range, ...]:
+        """The pages that were dumped, whether or not their part is here."""
+        return self._parts[0].stored
+
+    def pages_with(
+        self,
+        marks: Sequence[tuple[int, bytes]],
+        *,
+        stored: range | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> Iterator[int]:
+        """Addresses of the pages that hold a mark, see :meth:`Dump.pages_with`."""
+        return chain.from_iterable(
+            part.pages_with(marks, stored=stored, progress=progress) for part in self._parts
+        )
 
     def close(self) -> None:
         """Close all files."""

@@ -128,3 +128,20 @@ def test_absurd_headers(
 def test_foreign_cores_are_named(opened: Opener, name: bytes, kind: int, expected: str) -> None:
     with pytest.raises(UnsupportedDump, match=expected):
         opened(Elf(LOADS, notes=note(name, kind, bytes(20))).write())
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_xen_core_of_sections_alone(opened: Opener, bits: int) -> None:
+    image = bytearray(Elf([], bits, notes=bytes(200)).write())
+    wide = bits == 64
+    struct.pack_into("<H", image, 56 if wide else 44, 0)
+    section = 64 + 64 if wide else 52 + 40
+    names = b"\0.shstrtab\0.note.Xen\0"
+    at = image.index(bytes(200))
+    image[at : at + len(names)] = names
+    place = (at, len(names))
+    struct.pack_into("<QQ" if wide else "<II", image, section + (24 if wide else 16), *place)
+    with pytest.raises(UnsupportedDump, match="Xen"):
+        opened(bytes(image))
+    with pytest.raises(CorruptDump, match="without program headers"):
+        opened(bytes(image).replace(b".note.Xen", b".note.Xyz"))

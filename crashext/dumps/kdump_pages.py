@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pages of a kdump: page descriptors, one for each dumped page, and the data behind them."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+from ..errors import CorruptDump, DumpError, OtherPart, TruncatedPage, UnsupportedDump
+from .bitmap import Bitmap
+from .codecs import CodecMissing, DecodeError, codec_of
+from .kdump_types import PAGE_DESC, KdumpHeader
+from .source import Source
+
+_BATCH = 1024  # page descriptors looked at one by one
+_TABLE = 1 << 15  # page descriptors passed over at once
+_SPAN = 1 << 18  # bytes of adjacent pages read at a time
+
+
+class _Desc(NamedTuple):
+    """``page_desc_t``."""
+
+    offset: int
+    size: int
+    flags: int
+    page_flags: int
+
+
+class PageTable:
+    """The dumped pages of one kdump file by page frame number.
+
+    ``pfns`` are the frames that the file is about: all, or in a split dump a part of
+    them, although every part has the whole bitmap.
+    """
+
+    def __init__(self, source: Source, header: KdumpHeader, dumped: Bitmap) -> None:
+        self.path = source.path
+        self._source = source
+        self._header = header
+        self._dumped = dumped
+        self._page_size = header.block_size
+        self._desc = PAGE_DESC[header.byte_order]
+        self.pfns = _own_pfns(header)
+        self._before = dumped.rank(self.pfns.start)
+        self._count = dumped.rank(self.pfns.stop) - self._before
+
+    def load(self, pfn: int) -> bytes:
+        """The page of a frame that is in the bitmap of dumped ones.
+
+        Raises:
+            OtherPart, TruncatedPage: it isn't in this file.
+            CorruptDump: it can't be decoded.
+            UnsupportedDump: the library that decodes it isn't installed.
+        """
+        if pfn not in self.pfns:
+            raise OtherPart(paddr=pfn * self._page_size, path=self.path)
+        raw = self._descs(self._dumped.rank(pfn) - self._before, 1)
+        desc = _Desc._make(self._desc.unpack(raw)) if raw else None
+        if desc is None or not desc.offset:
+            raise TruncatedPage(paddr=pfn * self._page_size, path=self.path)
+        if desc.offset < 0 or not 0 < desc.size <= self._page_size:
+            raise self._bad_page(pfn, desc, f"stored in {desc.size} bytes")
+        data = self._source.pread(desc.offset, desc.size)
+        if len(data) < desc.size:
+            raise TruncatedPage(paddr=pfn * self._page_size, path=self.path)
+        return self._decode(desc, data, pfn)
+
+    def _decode(self, desc: _Desc, data: bytes, pfn: int) -> bytes:
+        codec = codec_of(desc.flags)
+        if codec is None:
+            raise self._bad_page(pfn, desc, f"compression flags {desc.flags:#x}")
+        try:
+            page = codec.decode(data, self._page_size)
+        except DecodeError as error:
+            raise self._bad_page(pfn, desc, str(error)) from None
+        except CodecMissing as error:
+            raise UnsupportedDump(str(error), path=self.path) from None
+        if len(page) != self._page_size:
+            raise self._bad_page(pfn, desc, f"it decodes to {len(page)} bytes")
+        return page
+
+    def _bad_page(self, pfn: int, desc: _Desc, problem: str) -> DumpError:
+        return CorruptDump(
+            f"the page at {pfn * self._page_size:#x} can't be decoded: {problem}",
+            path=self.path,
+            offset=desc.offset,
+        )
+
+    def heads(self, size: int) -> Iterator[tuple[int, bytes]]:
+        """Frame and first bytes of each page that decodes, but the shared page of zeros."""
+        size = min(size, self._page_size)
+        for pfns, table in self._tables(_BATCH):
+            descs = map(_Desc._make, self._desc.iter_unpack(table))
+            wanted = [
+                (pfn, desc)
+                for pfn, desc in zip(pfns, descs, strict=False)
+                if desc.flags or desc.offset != self._zero_page
+            ]
+            for pfn, desc, data in self._stored(wanted):
+                head = self._head(desc, data, size)
+                if head is not None:
+                    yield pfn, head
+
+    def matching(
+        self,
+        holds: Callable[[bytes], object],
+        size: int,
+        stored: range | None,
+        progress: Callable[[float], None] | None,
+    ) -> Iterator[int]:
+        """Frames of the pages whose first ``size`` bytes ``holds`` accepts.
+
+        A compressed page whose stored size lies outside ``stored`` is passed over.
+        """
+        for pfns, table in self._tables(_TABLE):
+            if progress is not None:
+                progress(pfns[0] / self.pfns.stop)
+            for index in self._worth_a_look(table, stored):
+                desc = _Desc._make(self._desc.unpack_from(table, index * self._desc.size))
+                if desc.offset <= 0:
+                    continue
+                head = self._head(desc, self._source.pread(desc.offset, desc.size), size)
+                if head and holds(head):
+                    yield pfns[index]
+
+    def _worth_a_look(self, table: bytes, stored: range | None) -> list[int]:
+        """Indexes of the descriptors in ``table`` whose pages may hold text.
+
+        Uncompressed pages are looked at, but for the zero page that others share.
+        Passing over a page here costs 0.2 us, looking at it 8 us.
+        """
+        words = array("Q", table)
+        native = self._header.byte_order == sys.byteorder
+        if not native:
+            words.byteswap()
+        sizes = array("I", words[1::3].tobytes())[0 if native else 1 :: 2]
+        low, high = (stored.start, stored.stop) if stored else (1, self._page_size)
+        zero, whole = self._zero_page, self._page_size
+        return [
+            index
+            for index, size in enumerate(sizes)
+            if low <= size < high or (size == whole and words[index * 3] != zero)
+        ]
+
+    def _head(self, desc: _Desc, data: bytes, size: int) -> bytes | None:
+        """The first bytes of a page, or None if it can't be decoded."""
+        codec = codec_of(desc.flags)
+        if codec is None:
+            return None
+        try:
+            head = codec.head(data, size) if codec.head else codec.decode(data, self._page_size)
+        except DecodeError:
+            return None
+        except CodecMissing as error:
+            raise UnsupportedDump(str(error), path=self.path) from None
+        return head[:size] if len(head) >= size else None
+
+    @cached_property
+    def _zero_page(self) -> int:
+        """Where page data begin if a page of zeros is stored there, else 0.
+
+        QEMU dump.c write_dump_pages and makedumpfile.c write_kdump_pages.
+        """
+        place = self._header.descriptors_offset + self._count * self._desc.size
+        return 0 if self._source.pread(place, self._page_size).strip(b"\0") else place
+
+    def _descs(self, index: int, count: int) -> bytes:
+        """Up to ``count`` whole descriptors from the ``index``-th on; fewer if the file ends."""
+        size = self._desc.size
+        raw = self._source.pread(self._header.descriptors_offset + index * size, count * size)
+        return raw[: len(raw) // size * size]
+
+    def _tables(self, most: int) -> Iterator[tuple[range, bytes]]:
+        """All pages of this file in order: frame numbers, and their descriptors as stored."""
+        index = 0
+        for first, last in self._dumped.runs():
+            start, end = max(first, self.pfns.start), min(last, self.pfns.stop)
+            for pfn in range(start, end, most):
+                pfns = range(pfn, min(pfn + most, end))
+                table = self._descs(index, len(pfns))
+                if not table:
+                    return
+                index += len(pfns)
+                yield pfns, table
+
+    def _stored(self, pages: list[tuple[int, _Desc]]) -> Iterator[tuple[int, _Desc, bytes]]:
+        """The stored bytes of pages; what lies side by side is read at once."""
+        sane = [p for p in pages if p[1].offset > 0 and 0 < p[1].size <= self._page_size]
+        for group in _adjacent(sane):
+            first = group[0][1].offset
+            last = group[-1][1]
+            data = self._source.pread(first, last.offset + last.size - first)
+            for pfn, desc in group:
+                at = desc.offset - first
+                if at + desc.size <= len(data):
+                    yield pfn, desc, data[at : at + desc.size]
+
+    def lost_tail(self) -> str:
+        """What is missing at the end of the file, judged by its last pages that have data.
+
+        Data is written in page order, so only the tail of the descriptors is looked at, and
+        little of it: nobody wants to wait for this.
+        """
+        count, end = self._count, self._source.size
+        if self._header.descriptors_offset + count * self._desc.size > end:
+            return f"cut off inside the table of its {count} page descriptors"
+        for _ in range(16):
+            step = min(count, _BATCH)
+            count -= step
+            descs = [_Desc._make(d) for d in self._desc.iter_unpack(self._descs(count, step))]
+            if not all(desc.offset for desc in descs):
+                return "pages at the end were never written"
+            last = max((desc.offset + desc.size for desc in descs), default=0)
+            if last > end:
+                return f"cut off: page data goes up to {last:#x}, the file to {end:#x}"
+            if not count or descs[0].offset != descs[-1].offset:
+                break
+        return ""
+
+
+def _own_pfns(header: KdumpHeader) -> range:
+    """The page frames of this file: all, or [start_pfn, end_pfn) of a split dump."""
+    if not header.split:
+        return range(header.max_mapnr)
+    start = min(header.start_pfn, header.max_mapnr)
+    return range(start, max(start, min(header.end_pfn, header.max_mapnr)))
+
+
+def _adjacent(pages: list[tuple[int, _Desc]]) -> Iterator[list[tuple[int, _Desc]]]:
+    """Group pages whose data follow one another in the file, ``_SPAN`` bytes at most."""
+    group: list[tuple[int, _Desc]] = []
+    total = 0
+    for page in pages:
+        last = group[-1][1] if group else None
+        if last and (last.offset + last.size != page[1].offset or total > _SPAN):
+            yield group
+            group, total = [], 0
+        group.append(page)
+        total += page[1].size
+    if group:
+        yield group
