@@ -22,7 +22,10 @@ def weigh(evidence: Iterable[Evidence]) -> tuple[str, Confidence]:
     for piece in evidence:
         if piece.points_to != NOBODY:
             scores[piece.points_to] += WEIGHTS[piece.strength]
-    ranking = scores.most_common(2)
+    if scores["makedumpfile"]:
+        # It reads the kernel's /proc/vmcore and keeps that one's marks.
+        scores["makedumpfile"] += scores.pop("kdump", 0)
+    ranking = (+scores).most_common(2)
     if not ranking:
         return "unknown", "none"
     origin, best = ranking[0]

@@ -129,6 +129,14 @@ def test_proc_vmcore(verdict: Verdict) -> None:
     assert found.header_phys_base.meaning == "claimed"
 
 
+def test_makedumpfile_elf_of_a_kernel(verdict: Verdict) -> None:
+    at = START_KERNEL_MAP + 0x1000000
+    loads = [Load(n << 20, PAGES[0], memsz=8192, vaddr=at + (n << 20), flags=7) for n in range(3)]
+    found = verdict(Elf(loads, notes=KERNEL_NOTES, sections=False).write())
+    assert (found.origin, found.confidence) == ("makedumpfile", "certain")
+    assert found.memory_source is None
+
+
 def test_makedumpfile_elf_of_a_qemu_dump(verdict: Verdict) -> None:
     loads = [Load(n << 20, PAGES[0], memsz=8192) for n in range(3)]
     found = verdict(Elf(loads, notes=qemu(1), sections=False).write())
