@@ -31,9 +31,8 @@ def answer(
     """
     choice = choose(context, images, wanted)
     image = choice.image
-    shown = image or _likeliest(images)
-    mismatch = _mismatch(context, shown)
-    found = image is not None and mismatch is None and image.kaslr_offset is not None
+    mismatch = _mismatch(context, image)
+    found = image is not None and mismatch is None
     return Location(
         path=context.dump.path,
         arch="x86_64",
@@ -42,17 +41,17 @@ def answer(
         kaslr_offset=image.kaslr_offset if image and found else None,
         text_vaddr=image.text_vaddr if image else None,
         text_paddr=image.text_paddr if image else None,
-        release=_text(shown.release) if shown else None,
-        banner=_text(shown.banner) if shown else None,
-        build_id=shown.build_id if shown else None,
-        page_table_levels=shown.levels if shown else None,
+        release=_text(image.release) if image else None,
+        banner=_text(image.banner) if image else None,
+        build_id=image.build_id if image else None,
+        page_table_levels=image.levels if image else None,
         method=image.candidates[0].source if image and found else None,
         confidence=confidence(image) if image and found else "none",
         confirmed_by=image.held if image and found else (),
         evidence=tuple(_evidence(context, images, image)),
         kernels=tuple(describe(context, images, image if found else None)),
-        debug_packages=debug_packages(shown.banner) if shown and shown.banner else (),
-        vmcoreinfo=_vmcoreinfo(context, shown),
+        debug_packages=debug_packages(image.banner) if image and image.banner else (),
+        vmcoreinfo=_vmcoreinfo(context, image),
         crash_args=crash_args(image) if image and found else (),
         warnings=tuple(_warnings(context, image, mismatch)),
         reason=mismatch or choice.reason,
@@ -66,10 +65,6 @@ def crash_args(image: Image) -> tuple[str, ...]:
     if image.kaslr_offset is None:
         return ()
     return (f"--kaslr={image.kaslr_offset:#x}", "--machdep", f"phys_base={hex64(image.phys_base)}")
-
-
-def _likeliest(images: list[Image]) -> Image | None:
-    return max(images, key=lambda i: (bool(i.cpus), len(i.held)), default=None)
 
 
 def _mismatch(context: Context, image: Image | None) -> str | None:
@@ -112,7 +107,7 @@ def _warnings(context: Context, image: Image | None, mismatch: str | None) -> li
         )
     warnings += list(context.memory.bad_pages.values())[:8]
     if image is not None and image.kaslr_offset is None:
-        warnings.append("the KASLR offset could not be told without a vmlinux")
+        warnings.append("nothing in the dump tells the KASLR offset: give the vmlinux")
     if image is not None and context.vmlinux is None:
         checks = {n: c for n, c in image.checks.items() if n != "cpu_page_tables"}
         unchecked = [name for name, check in checks.items() if check.held is None]

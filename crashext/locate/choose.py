@@ -34,11 +34,13 @@ def confidence(image: Image) -> Confidence:
         return "none"
     if not held:
         return "weak" if image.candidates else "none"
-    if "linux_banner" in held and (
-        {"phys_base", "init_top_pgt"} <= held or {"cpu_page_tables", "phys_base"} <= held
-    ):
-        return "certain"
-    if "cpu_page_tables" in held or "init_top_pgt" in held:
+    own = held & {"phys_base", "init_top_pgt"}
+    if "linux_banner" in held:
+        if "cpu_page_tables" in held and own:
+            return "certain"
+        if image.matches_vmlinux and len(own) == 2:
+            return "certain"
+    if held & {"cpu_page_tables", "init_top_pgt"} and len(held) > 1:
         return "strong"
     return "weak"
 
@@ -76,6 +78,9 @@ def _of_live(sound: list[Image], live: list[Image]) -> Choice:
 
 def _only(images: list[Image], sound: list[Image]) -> Choice:
     """Without CPU state: the one intact image, if there is just one."""
+    crashed = [i for i in sound if i.captured_by is not None]
+    if len(crashed) == 1 and all(i.is_capture for i in sound if i is not crashed[0]):
+        return Choice(crashed[0], "a capture kernel was started after it; no vCPU state tells")
     if len(sound) == 1:
         return Choice(sound[0], "the only intact kernel image in memory; no vCPU state tells")
     if sound:

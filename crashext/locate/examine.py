@@ -7,17 +7,13 @@ from ..arch.x86_64 import KERNEL_IMAGE_MAX, PMD_SIZE, START_KERNEL_MAP, image_pa
 from ..arch.x86_64_paging import Mapping
 from ..symbols.runtime import KnownSymbols, LinkedSymbols
 from ..symbols.vmlinux import Vmlinux
-from . import from_page_tables, vmcoreinfo_data
+from . import boot_params, from_page_tables, vmcoreinfo_data
 from .candidate import Candidate, is_kaslr_offset
 from .claim import measure
 from .context import Context
 from .identify import identify
 from .image import Image
 from .verify import verify
-
-#: boot_params.hdr.pref_address: LOAD_PHYSICAL_ADDR, where the image was linked to run
-#: (Documentation/arch/x86/boot.rst, offset 0x258).
-_PREF_ADDRESS = 0x258
 
 
 def examine(context: Context, image: Image) -> None:
@@ -111,16 +107,13 @@ def _symbols_from_vmcoreinfo(image: Image) -> None:
 def _own_kaslr_offset(context: Context, image: Image) -> int | None:
     """The KASLR offset as the kernel itself knows it, None where nothing tells.
 
-    The boot protocol's pref_address gives the address _text was linked for; a
+    The boot loader's parameters may tell the address that _text was linked for; a
     VMCOREINFO that vmcoreinfo_data leads to says the offset outright; claims of texts
     that page tables bear out count if all of them agree.
     """
-    params = image.vaddr("boot_params")
-    if params is not None and image.text_vaddr is not None:
-        linked = context.memory.u64(image.paddr(params) + _PREF_ADDRESS)
-        offset = None if linked is None else image.text_vaddr - START_KERNEL_MAP - linked
-        if linked and offset is not None and is_kaslr_offset(offset):
-            return offset
+    offset = boot_params.kaslr_offset(context, image)
+    if offset is not None:
+        return offset
     info = vmcoreinfo_data.info(context, image)
     if info is not None and info.kernel_offset is not None:
         return info.kernel_offset

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a kdump (capture) kernel to the kernel that crashed before it.
 
-A capture kernel is started with ``elfcorehdr=``; its variable ``elfcorehdr_addr`` keeps
-the physical address of an ELF header that kexec prepared (kernel/crash_dump.c). The
-header describes the crashed kernel's memory: a segment for its text, and a note segment
-for its VMCOREINFO (kexec-tools crashdump-elf.c, kernel/crash_core.c).
+A capture kernel is started with ``elfcorehdr=`` on its command line, the physical address
+of an ELF header that kexec prepared. It keeps it in ``elfcorehdr_addr`` until /proc/vmcore
+has been set up, and marks it used then (kernel/crash_dump.c, fs/proc/vmcore.c). The header
+describes the crashed kernel's memory: a segment for its text, and a note segment for its
+VMCOREINFO (kexec-tools crashdump-elf.c, kernel/crash_core.c).
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 
@@ -18,13 +20,17 @@ from .candidate import Candidate, is_phys_base
 from .claim import claimed
 from .context import Context
 from .image import Image
+from .kernel_memory import kernel_text
 
 SOURCE = "elfcorehdr"
 _PHDR = struct.Struct("<IIQQQQQQ")
 _PT_LOAD, _PT_NOTE = 1, 4
 _MAX_PHDRS = 4096
-#: kernel/crash_dump.c: no header given, and a header that was unusable.
-_NO_HEADER = (0, (1 << 64) - 1, (1 << 64) - 2)
+#: kernel/crash_dump.c: ELFCORE_ADDR_MAX, no header given; ELFCORE_ADDR_ERR, used or unusable.
+_NOT_GIVEN, _USED = (1 << 64) - 1, (1 << 64) - 2
+_OPTION = re.compile(rb"(?:^| )elfcorehdr=(?:\w+@)?(0x[0-9a-fA-F]+|[0-9]+)([KMGkmg]?)")
+_UNITS = {b"": 0, b"K": 10, b"M": 20, b"G": 30}
+_MAX_COMMAND_LINE = 4096
 _MAX_NOTE = 8192
 
 
@@ -32,7 +38,21 @@ def header_paddr(context: Context, image: Image) -> int | None:
     """Where ``image`` was told its predecessor's ELF header is; None if it is no capture kernel."""
     vaddr = image.vaddr("elfcorehdr_addr")
     value = None if vaddr is None else context.memory.u64(image.paddr(vaddr))
-    return value if value is not None and value not in _NO_HEADER else None
+    if value is None or value in (0, _NOT_GIVEN):
+        return None
+    return _from_command_line(context, image) if value == _USED else value
+
+
+def _from_command_line(context: Context, image: Image) -> int | None:
+    vaddr = image.vaddr("saved_command_line")
+    pointer = None if vaddr is None else context.memory.u64(image.paddr(vaddr))
+    if not pointer:
+        return None
+    text = kernel_text(context, image, pointer, _MAX_COMMAND_LINE)
+    match = _OPTION.search(text)
+    if match is None:
+        return None
+    return int(match.group(1), 0) << _UNITS[match.group(2).upper()]
 
 
 def propose(context: Context, image: Image) -> Iterator[Candidate]:

@@ -31,7 +31,8 @@ WANTED = frozenset(
     + (
         "linux_banner", "phys_base", "vmcoreinfo_data", "idt_table", "__start_notes",
         "__stop_notes", "__pgtable_l5_enabled", "saved_command_line", "elfcorehdr_addr",
-        "system_state", "panic_cpu", "boot_params", "_text", "_stext", "init_uts_ns",
+        "system_state", "panic_cpu", "boot_params",
+        "level3_kernel_pgt", "level4_kernel_pgt", "_text", "_stext", "init_uts_ns",
     )
 )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from ..symbols.runtime import KnownSymbols
 from . import (
     from_banner,
     from_elfcorehdr,
@@ -19,6 +20,7 @@ from .context import Context
 from .encrypted import looks_encrypted
 from .examine import banner_stands, examine
 from .image import Image, fitting, sort_in
+from .verify import verify
 
 Way = Callable[[Context], Iterator[Candidate]]
 
@@ -46,6 +48,8 @@ def search(context: Context, *, everything: bool = False) -> list[Image]:
         if settled(images) and not everything:
             break
         _add(context, images, way(context))
+    if everything or not settled(images):
+        _find_twins(context, images)
     _follow_captures(context, images)
     if not images and looks_encrypted(context):
         context.warn("memory looks encrypted (SEV, TDX?): nothing can be read from this dump")
@@ -74,6 +78,19 @@ def _follow_captures(context: Context, images: list[Image]) -> None:
         for found in _add(context, images, from_elfcorehdr.propose(context, image)):
             if found is not image:
                 found.captured_by = image
+
+
+def _find_twins(context: Context, images: list[Image]) -> None:
+    """Find images of the builds met that nothing else led to; the vmlinux's were probed for."""
+    for image in list(images):
+        if image.matches_vmlinux or not isinstance(image.symbols, KnownSymbols):
+            continue
+        for candidate in from_banner.twins(context, image):
+            if fitting(images, candidate) is None and len(images) < _MAX_IMAGES:
+                twin = sort_in(candidate, images)
+                twin.symbols = image.symbols.moved((twin.text_vaddr or 0) - (image.text_vaddr or 0))
+                twin.matches_vmlinux = image.matches_vmlinux
+                verify(context, twin)
 
 
 def _add(context: Context, images: list[Image], candidates: Iterable[Candidate]) -> list[Image]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..arch.x86_64 import gate_handler, image_paddr
+from ..arch.x86_64 import MAX_PADDR, START_KERNEL_MAP, gate_handler, image_paddr
 from ..symbols.vmlinux import find_build_id
 from ..text import hex64, printable, signed64
 from . import from_idt, from_vmcoreinfo_memory, vmcoreinfo_data
@@ -26,6 +26,8 @@ def check_banner(context: Context, image: Image) -> Evidence:
     """The whole ``linux_banner`` stands where the symbol says; the vmlinux's own, if given."""
     name = "linux_banner"
     vaddr = image.vaddr(name)
+    if vaddr is None and image.banner is not None:
+        return Evidence(name, f"in its read-only data: {printable(image.banner.strip())}", True)
     if vaddr is None:
         return Evidence(name, "symbol not known")
     text = read_banner(context, image.paddr(vaddr))
@@ -78,9 +80,22 @@ def check_top_table(context: Context, image: Image) -> Evidence:
             return Evidence(
                 name, f"table at {root:#x} maps {image.text_vaddr:#x} to {found:#x}", True
             )
-    if not any(context.memory.get(root, 4096) or b""):
-        return Evidence(name, f"table at {root:#x} still empty (early boot)")
+    if _unused_yet(context, image, root):
+        return Evidence(name, f"table at {root:#x} not in use yet (early boot)")
     return Evidence(name, f"table at {root:#x} does not map {image.text_vaddr:#x} there", False)
+
+
+def _unused_yet(context: Context, image: Image, root: int) -> bool:
+    """True for a table that is empty, or as it was linked, phys_base not added yet.
+
+    __startup_64 and x86_64_start_kernel fill it (arch/x86/kernel/head64.c).
+    """
+    entry = context.memory.u64(root + 511 * 8)
+    if not entry:
+        return True
+    next_tables = (image.vaddr("level3_kernel_pgt"), image.vaddr("level4_kernel_pgt"))
+    as_linked = [vaddr - START_KERNEL_MAP for vaddr in next_tables if vaddr is not None]
+    return image.phys_base != 0 and entry & (MAX_PADDR - 1) & ~0xFFF in as_linked
 
 
 def _levels(context: Context, image: Image) -> tuple[int, ...]:

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from ..vmcoreinfo import Vmcoreinfo
-from .claim import TOP_TABLES
 from .context import Context
 from .from_vmcoreinfo_memory import read_text
 from .image import Image
+from .kernel_memory import kernel_paddr
 
 
 def paddr(context: Context, image: Image) -> int | None:
@@ -22,14 +22,7 @@ def paddr(context: Context, image: Image) -> int | None:
     if read_text(context, image.paddr(vaddr)) is not None:
         return image.paddr(vaddr)
     pointer = context.memory.u64(image.paddr(vaddr))
-    table = image.vaddr(*TOP_TABLES)
-    if not pointer or table is None:
-        return None
-    for levels in (4, 5) if image.levels is None else (image.levels,):
-        found = context.tables(image.paddr(table), levels).translate(pointer)
-        if found is not None:
-            return found
-    return None
+    return kernel_paddr(context, image, pointer) if pointer else None
 
 
 def info(context: Context, image: Image) -> Vmcoreinfo | None:

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading a kernel's virtual memory through its own page tables."""
+
+from __future__ import annotations
+
+from ..arch.x86_64 import PAGE_SIZE
+from .claim import TOP_TABLES
+from .context import Context
+from .image import Image
+
+
+def kernel_paddr(context: Context, image: Image, vaddr: int) -> int | None:
+    """Physical address of any kernel address, direct map included; None if not mapped."""
+    table = image.vaddr(*TOP_TABLES)
+    if table is None:
+        return None
+    for levels in (4, 5) if image.levels is None else (image.levels,):
+        found = context.tables(image.paddr(table), levels).translate(vaddr)
+        if found is not None:
+            return found
+    return None
+
+
+def kernel_text(context: Context, image: Image, vaddr: int, limit: int) -> bytes:
+    """The NUL-terminated text at ``vaddr``, as far as it can be read, ``limit`` bytes at most."""
+    text = b""
+    while len(text) < limit and b"\0" not in text:
+        paddr = kernel_paddr(context, image, vaddr + len(text))
+        if paddr is None:
+            break
+        part = context.memory.get(paddr, PAGE_SIZE - paddr % PAGE_SIZE)
+        if part is None:
+            break
+        text += part
+    return text.partition(b"\0")[0][:limit]
