@@ -45,3 +45,7 @@ class KnownSymbols:
     def vaddr(self, *names: str) -> int | None:
         """The run-time address of the first of ``names`` that is known."""
         return next((self.addresses[n] for n in names if n in self.addresses), None)
+
+    def moved(self, distance: int) -> KnownSymbols:
+        """The same symbols of another image of this build, ``distance`` bytes further up."""
+        return KnownSymbols({n: v + distance for n, v in self.addresses.items()}, self.origin)
