@@ -39,7 +39,8 @@ plugin: $(PLUGIN_PARTS) qemufix.so
 qemufix.so: crashext/qemufix.so
 	ln -sf $< $@
 
-crashext/qemufix.so: bridge/qemufix.c bridge/help.h bridge/build.mk
+SHIM ?= crashext/qemufix.so
+$(SHIM): bridge/qemufix.c bridge/help.h bridge/build.mk
 	$(CC) $(CRASH_CFLAGS) $(PYTHON_DEFINES) -shared -o $@ bridge/qemufix.c $(LDFLAGS)
 
 crashext/_host.so: $(HOST_SOURCES) $(wildcard bridge/*.h) bridge/build.mk

@@ -8,6 +8,7 @@
 #include "fork.h"
 
 static struct sigaction session_interrupt;
+static volatile sig_atomic_t interrupts;
 
 static void mask_interrupt(int how)
 {
@@ -22,11 +23,23 @@ static void mask_interrupt(int how)
  * The terminal sends Ctrl-C to both processes.  It is the copy's to answer; the
  * session's own handler would jump to the prompt while the copy still runs.
  */
-static void ignore_interrupt(void)
+static void count_interrupt(int signal)
 {
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	(void)signal;
+	interrupts++;
+}
 
-	sigaction(SIGINT, &ignore, &session_interrupt);
+static void only_count_interrupts(void)
+{
+	struct sigaction count = { .sa_handler = count_interrupt, .sa_flags = SA_RESTART };
+
+	interrupts = 0;
+	sigaction(SIGINT, &count, &session_interrupt);
+}
+
+int was_interrupted(void)
+{
+	return interrupts > 0;
 }
 
 void end_wait(void)
@@ -46,7 +59,7 @@ pid_t fork_copy(void)
 		if (getppid() != session)
 			_exit(1);
 	} else if (child > 0) {
-		ignore_interrupt();
+		only_count_interrupts();
 	}
 	mask_interrupt(SIG_UNBLOCK);
 	return child;
@@ -94,6 +107,7 @@ void stand_in_for(pid_t child)
 	int status;
 
 	session_child = child;
+	signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);
 	signal(SIGPIPE, SIG_DFL);
 	for (size_t i = 0; i < sizeof(passed_on) / sizeof(*passed_on); i++)

@@ -6,10 +6,11 @@
 
 /*
  * Forks with nothing buffered.  The copy dies with the session; the session
- * ignores Ctrl-C until end_wait() or stand_in_for().
+ * only notes Ctrl-C until end_wait() or stand_in_for().
  */
 pid_t fork_copy(void);
 void end_wait(void);
+int was_interrupted(void);
 
 /* Waits for the copy to end; its wait status. */
 int wait_for(pid_t child);

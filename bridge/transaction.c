@@ -120,6 +120,8 @@ static void how_it_ended(int outcome, int status, uint32_t limit_ms, char *why, 
 {
 	if (outcome < 0)
 		snprintf(why, size, "not done within %u.%u s", limit_ms / 1000, limit_ms % 1000 / 100);
+	else if (was_interrupted())
+		snprintf(why, size, "interrupted");
 	else if (WIFSIGNALED(status))
 		snprintf(why, size, "ended by signal %d (%s)", WTERMSIG(status),
 			 strsignal(WTERMSIG(status)));

@@ -56,8 +56,10 @@ def stale(tmp_path_factory: pytest.TempPathFactory) -> StaleCopy:
     text = int(original.truth["text_paddr"], 16)
     size = int(symbols["_end"], 16) - int(symbols["_text"], 16)
     with dump.open("r+b") as file:
-        segments = [(s["p_paddr"], s["p_offset"], s["p_filesz"])
-                    for s in ELFFile(file).iter_segments("PT_LOAD")]  # fmt: skip
+        segments: list[tuple[int, int, int]] = [
+            (s["p_paddr"], s["p_offset"], s["p_filesz"])
+            for s in ELFFile(file).iter_segments("PT_LOAD")
+        ]
 
         def offset(paddr: int) -> int:
             return next(at + paddr - p for p, at, n in segments if p <= paddr < p + n)

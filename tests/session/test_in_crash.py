@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command inside real crash: output, input files, terminal, interrupts, unloading."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from .crash_driver import PLUGIN, ROOT, TIMEOUT, environment, guest, run_crash
+
+pytestmark = [pytest.mark.crash, pytest.mark.lab]
+
+WRONG = ("-s", "--minimal", "--kaslr=0", "--machdep", "phys_base=0")
+
+
+def test_output_goes_where_crash_sends_it(tmp_path: Path) -> None:
+    case = guest("ovmf-kaslr.kdump")
+    commands = [
+        f"extend {PLUGIN}",
+        "qemufix physbase --json > answer.json",
+        "qemufix detect | wc -l > lines",
+        "qemufix detect >> twice",
+        "qemufix detect >> twice",
+        "qemufix detect | head -1 > first",
+        "qemufix nonsense > /dev/null",
+        "help qemufix > help",
+        "!echo after >> lines",
+    ]
+    out = run_crash(case.argv(*WRONG), commands, cwd=tmp_path).out
+    answer = json.loads((tmp_path / "answer.json").read_text())
+    assert answer["phys_base"] == case.phys_base
+    count, after = (tmp_path / "lines").read_text().split()
+    assert after == "after"
+    detected = (tmp_path / "twice").read_text()
+    assert detected.count("\n") == 2 * int(count)
+    assert (tmp_path / "first").read_text() == detected.splitlines(keepends=True)[0]
+    assert re.search(r"^qemufix: .*nonsense", out, re.M)
+    assert "Traceback" not in out
+    page = (tmp_path / "help").read_text()
+    for part in ("NAME\n", "SYNOPSIS\n", "DESCRIPTION\n", "EXAMPLE\n", "crash> qemufix detect"):
+        assert part in page
+
+
+def test_input_file_goes_on_in_the_applied_session(tmp_path: Path) -> None:
+    """Nothing is lost and nothing runs twice, in the file and on stdin behind it."""
+    case = guest("ovmf-kaslr.kdump")
+    script = tmp_path / "todo"
+    lines = [f"extend {PLUGIN}", "!echo 1 >> trace", "qemufix physbase --apply | cat > said",
+             "!echo 2 >> trace", "p init_task.comm > comm"]  # fmt: skip
+    script.write_text("".join(line + "\n" for line in lines))
+    done = run_crash(
+        case.argv(*WRONG, "-i", str(script)), ["!echo 3 >> trace", "quit"], cwd=tmp_path
+    )
+    assert (tmp_path / "trace").read_text().split() == ["1", "2", "3"], done.out
+    assert "Done" in (tmp_path / "said").read_text()
+    assert "swapper" in (tmp_path / "comm").read_text()
+    assert done.status == 0
+
+
+def test_stdin_from_a_file_is_not_read_twice_when_apply_fails(tmp_path: Path) -> None:
+    """A copy that ends must leave the session's place in its input alone."""
+    case = guest("ovmf-kaslr.kdump")
+    todo = tmp_path / "todo"
+    lines = [f"extend {PLUGIN}", "!echo 1 >> trace", "qemufix physbase --apply",
+             "!echo 2 >> trace", "qemufix detect", "!echo 3 >> trace"]  # fmt: skip
+    todo.write_text("".join(line + "\n" for line in lines))
+    env = environment(QEMUFIX_TIME_LIMIT="0.3")
+    with todo.open("rb") as stdin:
+        subprocess.run(case.argv(*WRONG), stdin=stdin, stdout=(tmp_path / "out").open("wb"),
+                       stderr=subprocess.STDOUT, cwd=tmp_path, env=env, timeout=TIMEOUT,
+                       check=False)  # fmt: skip
+    assert (tmp_path / "trace").read_text().split() == ["1", "2", "3"]
+    assert "not done within 0.3 s" in (tmp_path / "out").read_text()
+
+
+def test_unload_and_load_again(tmp_path: Path) -> None:
+    case = guest("ovmf-kaslr.kdump")
+    load, unload = f"extend {PLUGIN}", f"extend -u {PLUGIN}"
+    commands = []
+    for _ in range(3):
+        commands += [load, "qemufix detect > /dev/null", unload]
+    commands += [unload, "qemufix detect", load, "qemufix physbase --apply", unload, load,
+                 "qemufix physbase --apply | tail -1 > last", "sys | head -1 > sys"]  # fmt: skip
+    out = run_crash(case.argv(*WRONG), commands, cwd=tmp_path).out
+    assert out.count("shared object loaded") == 5
+    assert out.count("shared object unloaded") == 4
+    assert "nothing to change" in (tmp_path / "last").read_text()
+    assert "KERNEL" in (tmp_path / "sys").read_text()
+
+
+def test_another_version_of_crash_is_refused_in_one_line(tmp_path: Path) -> None:
+    subprocess.run(
+        ["make", "-s", "-f", "bridge/build.mk", f"{tmp_path}/qemufix.so", "CRASH_VERSION=7.9.9",
+         f"SHIM={tmp_path}/qemufix.so"],
+        cwd=ROOT, check=True,
+    )  # fmt: skip
+    case = guest("ovmf-kaslr.kdump")
+    commands = [f"extend {tmp_path}/qemufix.so", "sym linux_banner"]
+    out = run_crash(case.argv(*WRONG), commands, cwd=tmp_path).out
+    assert re.search(r"built for crash 7\.9\.9, this is crash \d", out)
+    assert "shared object loaded" not in out
+    assert "(D) linux_banner" in out
+
+
+class Terminal:
+    """A crash session on a terminal of its own."""
+
+    def __init__(self, argv: list[str], cwd: Path) -> None:
+        self.text = ""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(cwd)
+            os.execvpe(argv[0], argv, environment())
+
+    def read_until(self, words: str, since: int = 0) -> int:
+        """Wait for words after the place ``since`` of the text; the place behind them."""
+        end = time.monotonic() + TIMEOUT
+        while (at := self.text.find(words, since)) < 0:
+            assert time.monotonic() < end, self.text
+            if select.select([self.fd], [], [], 0.5)[0]:
+                self.text += os.read(self.fd, 65536).decode(errors="replace")
+        return at + len(words)
+
+    def type(self, text: str) -> int:
+        os.write(self.fd, text.encode())
+        return len(self.text)
+
+    def close(self) -> int:
+        self.type("quit\n")
+        return os.waitpid(self.pid, 0)[1]
+
+
+def test_terminal_and_interrupts(tmp_path: Path) -> None:
+    """Ctrl-C ends the command and not the session; an applied session has the terminal."""
+    case = guest("ovmf-kaslr.kdump")
+    crash = Terminal(case.argv(*WRONG), tmp_path)
+    at = crash.read_until("crash> ")
+    crash.type(f"extend {PLUGIN}\n")
+    at = crash.read_until("crash> ", crash.read_until("shared object loaded", at))
+    crash.type("qemufix physbase --apply\n")
+    at = crash.read_until("Re-initialising", at)
+    time.sleep(0.5)
+    crash.type("\x03")
+    at = crash.read_until("crash> ", crash.read_until("interrupted", at))
+    crash.type("qemufix physbase --apply\n")
+    at = crash.read_until("crash> ", crash.read_until("Done", at))
+    crash.type("p init_task.comm\n")
+    at = crash.read_until("crash> ", crash.read_until("swapper", at))
+    crash.type("\x03")
+    at = crash.read_until("crash> ", at)
+    crash.type("sys\n")
+    crash.read_until("RELEASE", at)
+    assert crash.close() == 0
+
+
+def test_loading_is_cheap(tmp_path: Path) -> None:
+    """`extend` brings no Python, and a command leaves none behind in the session."""
+    case = guest("ovmf-kaslr.kdump")
+    commands = ["help -p > pid", f"extend {PLUGIN}", "qemufix detect > /dev/null",
+                "!cat /proc/$PPID/maps > maps; cat /proc/$PPID/comm > comm"]  # fmt: skip
+    run_crash(case.argv(*WRONG), commands, cwd=tmp_path)
+    assert (tmp_path / "comm").read_text() == "crash\n"
+    maps = (tmp_path / "maps").read_text()
+    assert "qemufix.so" in maps
+    assert "_host.so" in maps
+    assert "libpython" not in maps
