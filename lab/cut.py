@@ -28,6 +28,7 @@ SYMBOLS = (
     *("__start_notes", "__stop_notes", "__per_cpu_start", "__per_cpu_end", "__per_cpu_offset"),
     *("init_task", "node_online_map", "kallsyms_names", "kallsyms_num_syms"),
     *("kallsyms_token_table", "kallsyms_token_index", "kallsyms_offsets"),
+    *("level2_kernel_pgt", "level3_kernel_pgt", "level4_kernel_pgt", "system_state", "panic_cpu"),
     *("kallsyms_relative_base", "secondary_startup_64", "startup_64", "sme_me_mask", "efi_mm"),
 )
 # Of these the memory is kept too: what a check, or crash at its start, reads.
@@ -44,12 +45,12 @@ def cut(source: Path, vmlinuxes: Sequence[Path], out: Path, *, ram_below: int | 
     """Write the cut dump to ``out``, whose suffix says the container; return its size.
 
     Args:
-        source: an ELF or a kdump; ``out`` has to be of the same kind.
+        source: an ELF or a kdump; an ELF can be cut to an ELF only.
         vmlinuxes: those of the kernels that may be in the dump.
         ram_below: leave out what lies at this address and above.
 
     Raises:
-        LabError: ``out`` is of another kind than ``source``.
+        LabError: ``source`` can't be cut to what ``out`` is named.
         crashext.errors.CrashExtError: the dump or a vmlinux can't be used.
     """
     with open_dump(str(source)) as dump:
@@ -83,24 +84,34 @@ def _write(dump: Dump, pages: dict[int, bytes], out: Path, ram_below: int) -> No
         raise LabError(f"{out}: a dump that is {dump.format} can't be cut to {out.suffix}")
     pages = {paddr: page for paddr, page in pages.items() if paddr < ram_below}
     with out.open("wb") as file:
-        if dump.format == "elf":
+        if out.suffix == ".elf":
             write_core(
                 file,
                 notes=_notes(dump),
                 segments=list(_segments(dump, ram_below)),
                 pages=pages,
                 machine=_machine(dump),
-                section_headers=dump.header.e_phoff == _QEMU_SECTION_HEADERS_SINCE,
+                section_headers=_has_section_headers(dump),
             )
         else:
             ram = [(r.start, min(r.end, ram_below)) for r in dump.ram if r.start < ram_below]
             write_kdump(file, _facts(dump), ram=ram, pages=pages, flattened=out.suffix == ".flat")
 
 
-_KINDS = {".elf": ("elf",), ".kdump": ("kdump",), ".flat": ("kdump",)}
+_KINDS = {".elf": ("elf", "kdump"), ".kdump": ("kdump",), ".flat": ("kdump",)}
+
+
+def _has_section_headers(dump: Dump) -> bool:
+    return dump.format == "kdump" or dump.header.e_phoff == _QEMU_SECTION_HEADERS_SINCE
 
 
 def _segments(dump: Dump, ram_below: int) -> Iterator[Segment]:
+    """The dump's own segments; those that QEMU would have written where it is a kdump."""
+    if dump.format == "kdump":
+        for start, end in dump.ram:
+            if start < ram_below:
+                yield Segment(start, min(end, ram_below), start)
+        return
     for load in dump.header.segments:
         if load.p_type == _PT_LOAD and load.p_paddr < ram_below:
             end = min(load.p_paddr + load.p_memsz, ram_below)

@@ -126,8 +126,7 @@ class _Guest:
             "memory": self.scenario.memory,
             "origin": "qemu",
             "dumps": self.made,
-            "vmlinuxes": list(dict.fromkeys(kernel["vmlinux"] for kernel in kernels))
-            or [f"../cache/{kernel.vmlinux.name}" for kernel in self.kernels.values()],
+            "vmlinuxes": list(dict.fromkeys(kernel["vmlinux"] for kernel in kernels)),
             "cpus": self.cpus,
             "found": bool(answers),
             **(answers[0] if answers else {}),

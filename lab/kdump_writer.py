@@ -66,15 +66,23 @@ class _Flattened:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._end = self._written = 0
         file.write(struct.pack(">16sqq", b"makedumpfile", 1, 1).ljust(BLOCK, b"\0"))
 
     def put(self, offset: int, data: bytes) -> None:
         for at in range(0, len(data), _FLAT_DATA):
             part = data[at : at + _FLAT_DATA]
             if any(part):  # a hole reads as zeros
-                self._file.write(struct.pack(">qq", offset + at, len(part)) + part)
+                self._record(offset + at, part)
+        self._end = max(self._end, offset + len(data))
+
+    def _record(self, offset: int, data: bytes) -> None:
+        self._file.write(struct.pack(">qq", offset, len(data)) + data)
+        self._written = max(self._written, offset + len(data))
 
     def finish(self) -> None:
+        if self._written < self._end:  # the image must not end in a hole
+            self._record(self._end - 1, b"\0")
         self._file.write(struct.pack(">qq", -1, -1))
 
 

@@ -33,6 +33,10 @@ _PLAIN = Cut("kdump", ram_below=2 << 30)
 _CUTS: dict[str, tuple[Cut, ...]] = {
     "ovmf-kaslr": (Cut("elf"), Cut("flat"), _PLAIN),
     "ovmf-la57": (Cut("elf"),),
+    # The bitmaps of much RAM are large in themselves.
+    "ram-6g": (Cut("elf"),),
+    "ram-16g": (Cut("elf"),),
+    "ram-64g": (Cut("elf"),),
     "ovmf-vmcoreinfo": (Cut("elf"), Cut("flat")),
     "seabios-kaslr": (_PLAIN,),
 }
