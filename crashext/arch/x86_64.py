@@ -96,7 +96,7 @@ class CpuState:
             return "protected mode without paging"
         if not self.cs_flags & _CS_LONG_MODE:
             return "32-bit code" + (", user" if self.cs & 3 else "")
-        return "user mode" if self.cs & 3 else "kernel mode"
+        return "user mode" if self.cs & 3 else "ring 0"
 
 
 def cpu_states(notes: tuple[Note, ...]) -> tuple[CpuState, ...]:

@@ -11,8 +11,8 @@ from .choose import choose, confidence
 from .context import Context
 from .from_vmcoreinfo_memory import raw_text
 from .image import Image
-from .kernels import describe
-from .packages import debug_packages
+from .kernels import describe, describe_vcpus
+from .packages import debug_packages, debuginfod_urls
 from .result import Evidence, Location
 
 #: Refuted claims shown one by one; a guest can plant any number of them.
@@ -51,6 +51,8 @@ def answer(
         evidence=tuple(_evidence(context, images, image)),
         kernels=tuple(describe(context, images, image if found else None)),
         debug_packages=debug_packages(image.banner) if image and image.banner else (),
+        debuginfod=debuginfod_urls(image.build_id) if image else (),
+        vcpus=tuple(describe_vcpus(context, images)),
         vmcoreinfo=_vmcoreinfo(context, image),
         crash_args=crash_args(image) if image and found else (),
         warnings=tuple(_warnings(context, image, mismatch)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..arch.x86_64 import is_image_vaddr
 from ..text import hex64, printable
 from .choose import confidence, listed, told
 from .context import Context
@@ -34,6 +35,26 @@ def describe(context: Context, images: list[Image], chosen: Image | None) -> lis
             "confirmed_by": list(image.held),
         }
         for index, image in enumerate(listed(images))
+    ]
+
+
+def describe_vcpus(context: Context, images: list[Image]) -> list[dict[str, Any]]:
+    """Where each vCPU of the dump is: its mode, and the kernel whose tables it runs on.
+
+    ``kernel`` is an index of the list of kernels, null for none or where it can't be
+    told; ``in_image`` says whether RIP lies in the image window of the address space.
+    """
+    kernels = listed(images)
+    return [
+        {
+            "index": cpu.index,
+            "mode": cpu.mode,
+            "rip": hex64(cpu.rip),
+            "cr3": hex64(cpu.cr3),
+            "in_image": is_image_vaddr(cpu.rip),
+            "kernel": next((n for n, image in enumerate(kernels) if cpu.index in image.cpus), None),
+        }
+        for cpu in context.cpus
     ]
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 _RELEASE = re.compile(r"Linux version ([\w.+~-]+) ")
@@ -31,3 +32,15 @@ def debug_packages(banner: bytes) -> tuple[str, ...]:
         version, _, flavour = release.rpartition("-")
         return (f"kernel-{flavour}-debuginfo-{version}",)
     return ()
+
+
+def debuginfod_urls(build_id: str | None) -> tuple[str, ...]:
+    """Where the user's debuginfod servers have the vmlinux; nothing is fetched.
+
+    Empty unless DEBUGINFOD_URLS is set (debuginfod-find(1)): no server is named that
+    the user did not name.
+    """
+    if build_id is None:
+        return ()
+    servers = os.environ.get("DEBUGINFOD_URLS", "").split()
+    return tuple(f"{server.rstrip('/')}/buildid/{build_id}/debuginfo" for server in servers)

@@ -32,7 +32,9 @@ class Location:
     ``found`` is False when no kernel was found or the evidence conflicts; then
     ``evidence``, ``reason`` and ``warnings`` say why. ``kernels`` describes every
     kernel image met (crashext.locate.kernels.describe), ``debug_packages`` names
-    the packages that have the matching vmlinux, ``vmcoreinfo`` is the kernel's own text.
+    the packages that have the matching vmlinux, ``debuginfod`` the URLs on the
+    user's own servers, ``vmcoreinfo`` is the kernel's own text, ``vcpus`` says where each
+    vCPU is (crashext.locate.kernels.describe_vcpus).
     """
 
     path: str
@@ -55,7 +57,9 @@ class Location:
     reason: str = ""
     kernels: tuple[dict[str, Any], ...] = ()
     debug_packages: tuple[str, ...] = ()
+    debuginfod: tuple[str, ...] = ()
     vmcoreinfo: str | None = None
+    vcpus: tuple[dict[str, Any], ...] = ()
     pages_read: int = 0
     seconds: float = 0.0
 
@@ -87,6 +91,8 @@ class Location:
             "reason": self.reason,
             "kernels": list(self.kernels),
             "debug_packages": list(self.debug_packages),
+            "debuginfod": list(self.debuginfod),
             "vmcoreinfo": self.vmcoreinfo,
+            "vcpus": list(self.vcpus),
             "stats": {"pages_read": self.pages_read, "seconds": round(self.seconds, 6)},
         }
