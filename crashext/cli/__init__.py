@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -48,12 +49,12 @@ def run(
     are crash's. The statuses: 0 yes or found, 1 answered no, 2 usage, 3 a file can't
     be read or is damaged, 70 an error of qemufix itself, 130 interrupted.
     """
-    from .commands import Job, execute
-
-    job = Job(session, out or sys.stdout or _nowhere(), err or sys.stderr or _nowhere())
+    out, err = out or sys.stdout or _nowhere(), err or sys.stderr or _nowhere()
     try:
-        status = execute(argv, job)
-        job.out.flush()
+        from .commands import Job, execute
+
+        status = execute(argv, Job(session, out, err))
+        out.flush()
         return status
     except (KeyboardInterrupt, EOFError):
         return EXIT_INTERRUPTED
@@ -61,7 +62,8 @@ def run(
         return EXIT_NO
     except Exception as error:
         problem, status = _verdict(error)
-    print(f"qemufix: {printable(problem)}", file=job.err, flush=True)
+    with suppress(OSError):
+        print(f"qemufix: {printable(problem)}", file=err, flush=True)
     return status
 
 

@@ -22,7 +22,7 @@ TRUTHS = {
     for name in truth["dumps"]
 }
 SAMPLE = SAMPLES / "ovmf-kaslr.elf"
-VMLINUX = SAMPLES / TRUTHS[SAMPLE]["vmlinux"]
+VMLINUX: Path = SAMPLES / TRUTHS[SAMPLE]["vmlinux"]
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -80,8 +80,8 @@ def test_physbase_equals_the_guests_truth(path: Path) -> None:
     answer = json.loads(done.stdout)
     assert (done.returncode, done.stderr) == (0 if truth["found"] else 1, "")
     wanted = ("found", "phys_base", "kaslr_offset", "text_vaddr", "text_paddr", "build_id")
-    wanted = wanted if truth["found"] else wanted[:3]
-    assert {k: answer[k] for k in wanted} == {k: truth.get(k) for k in wanted}
+    known = wanted if truth["found"] else wanted[:3]
+    assert {k: answer[k] for k in known} == {k: truth.get(k) for k in known}
     if truth["found"]:
         offset, base = int(truth["kaslr_offset"], 16), truth["phys_base"]
         assert answer["crash_args"] == [f"--kaslr={offset:#x}", "--machdep", f"phys_base={base}"]
