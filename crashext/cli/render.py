@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -32,6 +31,8 @@ def location_text(answer: Location) -> Iterator[str]:
     yield from _aligned(_location_fields(answer))
     if len(answer.kernels) > 1 or (answer.kernels and not answer.found):
         yield from _kernels(answer.kernels)
+    if not answer.found and answer.vcpus:
+        yield from _vcpus(answer.vcpus)
     if not answer.found and answer.evidence:
         yield "evidence:"
         yield from _aligned((e.name, _held(e.held) + printable(e.value)) for e in answer.evidence)
@@ -58,6 +59,20 @@ def _kernel_row(kernel: dict[str, Any]) -> tuple[str, ...]:
         kernel["kaslr_offset"] or "?",
         printable(kernel["release"] or "?"),
     )
+
+
+def _vcpus(vcpus: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Where each vCPU is, for who wonders why no kernel was found."""
+    yield "vCPUs:"
+    head = ("N", "mode", "RIP", "CR3", "in kernel")
+    yield from _columns([head, *(_vcpu_row(v) for v in vcpus[:MAX_KERNELS])])
+    if len(vcpus) > MAX_KERNELS:
+        yield f"  ... and {len(vcpus) - MAX_KERNELS} more"
+
+
+def _vcpu_row(vcpu: dict[str, Any]) -> tuple[str, ...]:
+    kernel = "-" if vcpu["kernel"] is None else str(vcpu["kernel"])
+    return str(vcpu["index"]), str(vcpu["mode"]), str(vcpu["rip"]), str(vcpu["cr3"]), kernel
 
 
 def _verdict(answer: Detection) -> str:
@@ -144,8 +159,8 @@ def _where_to_get_vmlinux(answer: Location) -> Iterator[Field]:
     """For who has none at hand; nothing is fetched here."""
     if answer.debug_packages:
         yield "debug package", " or ".join(map(printable, answer.debug_packages))
-    if answer.build_id and os.environ.get("DEBUGINFOD_URLS"):
-        yield "or run", f"debuginfod-find debuginfo {printable(answer.build_id)}"
+    for url in answer.debuginfod:
+        yield "debuginfod", printable(url)
 
 
 def _held(held: bool | None) -> str:
