@@ -16,7 +16,6 @@ exactly the room that their count and lengths say, and the base is the image's s
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,8 +26,6 @@ _INDEX_SIZE = 512
 _MAX_SYMBOLS = 1 << 22
 _MIN_SYMBOLS = 1000
 _TYPES = frozenset(b"AaBbCcDdGgIiNnpRrSsTtUuVvWw?")
-#: An aligned 64-bit word that can be num_syms: the upper half and top byte are zero.
-_COUNT = re.compile(rb"(?s)..[\x00-\x3f]\x00\x00\x00\x00\x00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +86,15 @@ def _tokens_around(block: bytes, digits: int) -> _Tokens | None:
 
 
 def _counts(block: bytes, tokens: _Tokens) -> Iterator[tuple[int, int]]:
-    """Places before the token table where num_syms may stand, nearest to names first."""
-    for match in _COUNT.finditer(block, 0, tokens.start):
-        at = match.start()
-        if at % 8:
+    """Places before the token table where num_syms may stand."""
+    words = struct.unpack_from(f"<{tokens.start // 8}Q", block)
+    for index, count in enumerate(words):
+        if not _MIN_SYMBOLS <= count < _MAX_SYMBOLS:
             continue
-        count = int.from_bytes(block[at : at + 4], "little")
-        # A symbol takes at least 3 bytes of names, and 4096 at the very most.
+        at = index * 8
+        # A symbol takes at least 3 bytes of names, and rarely more than 64.
         room = tokens.start - at
-        fits = _MIN_SYMBOLS <= count < _MAX_SYMBOLS and count * 3 <= room <= count * 64
-        if fits and _looks_like_names(block, at + 8, tokens):
+        if count * 3 <= room <= count * 64 and _looks_like_names(block, at + 8, tokens):
             yield at, count
 
 
