@@ -44,7 +44,17 @@ def _parser() -> argparse.ArgumentParser:
     samples = commands.add_parser("samples", help="cut the lab's dumps into sample_dumps")
     samples.add_argument("names", nargs="*", metavar="SCENARIO", help="only these")
     samples.set_defaults(command=_samples)
+    states = commands.add_parser("states", help="make docs/states.md: crash and qemufix on each")
+    states.set_defaults(command=_states)
     return parser
+
+
+def _states(_: argparse.Namespace) -> int:
+    from .guests import DUMPS
+    from .states import write_table
+
+    write_table(DUMPS, Path(__file__).parents[1] / "docs" / "states.md")
+    return 0
 
 
 def _list(_: argparse.Namespace) -> int:
