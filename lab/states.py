@@ -119,7 +119,7 @@ def rows(folder: Path) -> Iterator[Row]:
 
 def write_table(folder: Path, page: Path) -> None:
     """Put the table into the Markdown ``page``, behind its mark."""
-    version = run(["crash", "--version"]).split("\n", 1)[0].strip() or "crash"
+    version = run(["crash", "--version"]).split("\nCopyright", 1)[0].strip()
     table = [f"| state | what it is | {version} | qemufix |", "|---|---|---|---|"]
     table += ["| " + " | ".join(row) + " |" for row in rows(folder)]
     head = page.read_text().partition(_START)[0]
