@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -29,6 +29,7 @@ class Job:
     session: Host | None
     out: TextIO
     err: TextIO
+    opening: dict[str, Any] = field(default_factory=dict)  # options of open_dump
 
     def say(self, lines: Iterable[str]) -> None:
         """Print lines for people."""
@@ -46,7 +47,9 @@ class Job:
         if self.session is None:
             if not paths:
                 raise click.UsageError("which dump? give its file name")
-            return open_dump(*paths, progress=progress)
+            if "offset" in self.opening and "format" not in self.opening:
+                raise click.UsageError("--offset goes with --format raw")
+            return open_dump(*paths, progress=progress, **self.opening)
         if paths:
             raise click.UsageError("inside crash the dump is the session's; give no file name")
         from ..session import open_session_dump
@@ -78,6 +81,33 @@ def plugin() -> str:
     return f"crash extension: {path if path.exists() else 'left out when this was installed'}"
 
 
+def _keep(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    """Note an option of opening the dump."""
+    if value is None:
+        return
+    try:
+        context.obj.opening[option.name] = int(value, 0) if option.name == "offset" else value
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no address") from None
+
+
+def of_raw_memory(command: Callable[..., int]) -> Callable[..., int]:
+    """The options by which a file without any header is read."""
+    for name, metavar, text in (
+        (
+            "--offset",
+            "ADDRESS",
+            "Of a raw file: physical address of its first byte, 0 if not given.",
+        ),
+        ("--format", "raw", "Take the file as plain memory (pmemsave, a memory-backend-file)."),
+    ):
+        kind = click.Choice(["raw"]) if name == "--format" else None
+        command = click.option(
+            name, metavar=metavar, type=kind, expose_value=False, callback=_keep, help=text
+        )(command)
+    return command
+
+
 @click.group(
     context_settings=HELP,
     epilog="Exit status: 0 yes or found, 1 answered no, 2 usage, 3 unreadable or damaged file.",
@@ -99,6 +129,7 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("dumps", metavar="[DUMP]...", nargs=-1)
+@of_raw_memory
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
 @click.pass_obj
 def detect(job: Job, dumps: tuple[str, ...], as_json: bool) -> int:
@@ -126,6 +157,7 @@ def detect(job: Job, dumps: tuple[str, ...], as_json: bool) -> int:
 @click.option(
     "--vmlinux", metavar="FILE", multiple=True, help="The kernel's vmlinux, with or without debug."
 )
+@of_raw_memory
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
 @click.option("--no-cpu-state", is_flag=True, help="Do not use the vCPUs' saved registers.")
 @click.option("--all", "everything", is_flag=True, help="Search all RAM, list every kernel.")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ..dumps.base import Dump
-from . import from_elf, from_kdump, from_notes
+from . import from_elf, from_kdump, from_notes, from_stream
 from .phys_base import header_phys_base
 from .result import Detection, Evidence
 from .verdict import weigh
@@ -15,7 +15,7 @@ __all__ = ["Detection", "Evidence", "detect"]
 def detect(dump: Dump) -> Detection:
     """Say what ``dump`` is and who wrote it; reads headers and notes, no guest memory."""
     notes = from_notes.evidence(dump)
-    headers = from_kdump.evidence(dump) + from_elf.evidence(dump)
+    headers = from_kdump.evidence(dump) + from_elf.evidence(dump) + from_stream.evidence(dump)
     # A filter writes its own headers, but copies the notes of whoever dumped the memory.
     rewritten = any(e.strength == "decisive" for e in headers)
     origin, confidence = weigh(headers if rewritten else notes + headers)

@@ -6,7 +6,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import UnsupportedDump
 from . import elf, elf_types, flattened, kdump, kdump_types, known
@@ -18,20 +19,38 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "Dump", "Note", "Range", "open_dump"]
 
-FORMATS: tuple[Callable[[Source], Dump | None], ...] = (kdump.probe, elf.probe)
+
+def _qevm(source: Source) -> Dump | None:
+    """A migration stream; rare, so its module is loaded when one comes."""
+    if source.pread(0, 4) != _QEVM:
+        return None
+    from .qevm import QevmDump
+
+    return QevmDump(source)
+
+
+FORMATS: tuple[Callable[[Source], Dump | None], ...] = (kdump.probe, elf.probe, _qevm)
 """Each gives the dump, None where it isn't of its kind, or raises where it is and is broken."""
 
-
-_READABLE = (elf_types.MAGIC, kdump_types.SIGNATURE, flattened.SIGNATURE)
+_QEVM = b"QEVM"
+_SAVE = b"LibvirtQemudSave"
+_READABLE = (elf_types.MAGIC, kdump_types.SIGNATURE, flattened.SIGNATURE, _QEVM, _SAVE)
 # gzip, bzip2, xz, zstd; pzstd starts with a skippable frame.
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18")
 
 
-def open_dump(*paths: str | os.PathLike[str], progress: Progress | None = None) -> Dump:
+def open_dump(
+    *paths: str | os.PathLike[str],
+    format: Literal["raw"] | None = None,
+    offset: int = 0,
+    progress: Progress | None = None,
+) -> Dump:
     """Open a guest-memory dump.
 
     Args:
         paths: the file; all files of a set that was written split.
+        format: "raw" for plain memory without a header, which nothing tells by itself.
+        offset: of a raw file: the guest-physical address of its first byte.
         progress: called with a stage and the fraction done while a compressed file
             is unpacked, which can take minutes.
 
@@ -43,25 +62,42 @@ def open_dump(*paths: str | os.PathLike[str], progress: Progress | None = None) 
     """
     if not paths:
         raise TypeError("open_dump() needs a path")
+    opened = partial(_opened_raw, offset=offset) if format == "raw" else _opened
     with ExitStack() as undo:
-        dumps = [undo.enter_context(_open_one(os.fspath(path), progress)) for path in paths]
+        dumps = [undo.enter_context(_open_one(os.fspath(p), opened, progress)) for p in paths]
         dump = _joined(dumps)
         undo.pop_all()
     return dump
 
 
-def _open_one(path: str, progress: Progress | None) -> Dump:
+def _open_one(path: str, opened: Callable[[Source], Dump], progress: Progress | None) -> Dump:
     source: Source = FileSource(path)
+    check = _check_readable if opened is _opened else _accept
     try:
-        if source.pread(0, 6).startswith(_COMPRESSED):
-            from . import wrapped
-
-            source = wrapped.unwrap(source, _check_readable, progress)
-        source = flattened.unwrap(source) or source
-        return _opened(source)
+        return opened(_unpacked(source, check, progress))
     except BaseException:
         source.close()
         raise
+
+
+def _unpacked(
+    source: Source, check: Callable[[bytes, str], None], progress: Progress | None
+) -> Source:
+    """The image inside the containers that a file may be."""
+    start = source.pread(0, 16)
+    if start.startswith(_COMPRESSED):
+        from . import wrapped
+
+        return _unpacked(wrapped.unwrap(source, check, progress), check, progress)
+    if start == _SAVE:
+        from .libvirt import stream_of
+
+        return _unpacked(stream_of(source), check, progress)
+    return flattened.unwrap(source) or source
+
+
+def _accept(start: bytes, path: str) -> None:
+    """A raw file may start with anything."""
 
 
 def _check_readable(start: bytes, path: str) -> None:
@@ -76,6 +112,12 @@ def _opened(source: Source) -> Dump:
         if dump is not None:
             return dump
     raise known.refusal(source.pread(0, 4096), source.path)
+
+
+def _opened_raw(source: Source, offset: int) -> Dump:
+    from .raw import RawDump
+
+    return RawDump(source, offset)
 
 
 def _joined(dumps: list[Dump]) -> Dump:

@@ -86,7 +86,7 @@ class ElfDump(Dump):
 
     def _extents(self) -> Iterator[tuple[int, int, int]]:
         """Address, place in the file and size of stored memory, cut off where the file ends."""
-        for piece in map(self._pieces.__getitem__, range(len(self._pieces))):
+        for piece in self._pieces:
             size = min(piece.end - piece.start, self._source.size - piece.place)
             if size > 0:
                 yield piece.start, piece.place, size

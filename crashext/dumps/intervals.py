@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from itertools import islice
 from operator import add, gt
@@ -58,6 +58,9 @@ class PieceMap:
 
     def __getitem__(self, index: int) -> Piece:
         return Piece(self._starts[index], self._ends[index], self._places[index])
+
+    def __iter__(self) -> Iterator[Piece]:
+        return map(Piece, self._starts, self._ends, self._places)
 
     def at(self, address: int) -> Piece | None:
         """The piece that holds ``address``, or None."""

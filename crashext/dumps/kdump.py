@@ -25,6 +25,7 @@ from .kdump_types import (
     KdumpHeader,
     read_header,
 )
+from .paged import PagedDump
 from .source import Source
 
 _MAX_BITMAP = 1 << 29  # bytes: 16 TiB of guest memory in pages of 4 KiB
@@ -35,7 +36,7 @@ _MAX_VMCOREINFO = 1 << 20
 _MACHINES = {"i686": "i386", "i586": "i386", "S390X": "s390x"}
 
 
-class KdumpDump(Dump):
+class KdumpDump(PagedDump):
     """One guest's memory in a kdump file, or one part of it if the dump is split.
 
     ``pfns`` are the page frames whose pages this file is about: in a split dump
@@ -80,19 +81,6 @@ class KdumpDump(Dump):
         """Whether every page that exists was dumped, as QEMU always says."""
         return self._exists is self._dumped
 
-    def read(self, paddr: int, size: int) -> bytes:
-        """Guest-physical memory, page by page through the cache."""
-        start = paddr % self.page_size
-        if 0 <= size <= self.page_size - start:
-            return self._page(paddr // self.page_size)[start : start + size]
-        parts = []
-        end = paddr + size
-        while paddr < end:
-            start = paddr % self.page_size
-            parts.append(self._page(paddr // self.page_size)[start : start + end - paddr])
-            paddr += len(parts[-1])
-        return b"".join(parts)
-
     @cached_property
     def stored(self) -> tuple[Range, ...]:
         """The pages that were dumped, see :attr:`Dump.stored`."""
@@ -120,15 +108,11 @@ class KdumpDump(Dump):
         for pfn in self._pages.matching(pattern(marks).match, size, stored, progress):
             yield pfn * self.page_size
 
-    def _page(self, pfn: int) -> bytes:
-        page = self._cache.get(pfn)
-        if page is None:
-            if pfn not in self._dumped:
-                error = ExcludedPage if pfn in self._exists else MissingMemory
-                raise error(paddr=pfn * self.page_size, path=self.path)
-            page = self._pages.load(pfn)
-            self._cache.put(pfn, page)
-        return page
+    def _load(self, pfn: int) -> bytes:
+        if pfn not in self._dumped:
+            error = ExcludedPage if pfn in self._exists else MissingMemory
+            raise error(paddr=pfn * self.page_size, path=self.path)
+        return self._pages.load(pfn)
 
     def close(self) -> None:
         """Close the file."""

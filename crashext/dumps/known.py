@@ -59,8 +59,6 @@ KNOWN = (
     Known(0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first"),
     Known(0, b"PK\x03\x04", "a zip archive", "unpack it first"),
     Known(257, b"ustar", "a tar archive", "unpack it first"),
-    Known(0, b"QEVM", "a QEMU migration stream, as `virsh dump` writes it", _AGAIN),
-    Known(0, b"LibvirtQemudSave", "a libvirt save image (`virsh save`)", _AGAIN),
     Known(0, b"LibvirtQemudPart", "an unfinished libvirt save image", _AGAIN),
 )  # fmt: skip
 

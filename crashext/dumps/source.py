@@ -110,6 +110,27 @@ class FileSource(Source):
             self._fd = -1
 
 
+class Window(Source):
+    """What lies behind ``start`` of another source."""
+
+    def __init__(self, inner: Source, start: int) -> None:
+        self._inner = inner
+        self._start = start
+        self.path = inner.path
+        self.size = inner.size - start
+        self.stored = min(inner.stored, self.size)
+        self.complete = inner.complete
+        self.warnings = inner.warnings
+
+    def pread(self, offset: int, size: int) -> bytes:
+        """Bytes of the window, see :meth:`Source.pread`."""
+        return self._inner.pread(self._start + offset, size)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._inner.close()
+
+
 def _open(path: str) -> int:
     try:
         if os.path.realpath(path) == "/proc/kcore":

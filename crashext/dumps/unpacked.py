@@ -85,7 +85,7 @@ def unpack(
         raise UnreadableDump("does not unpack: cut off at once", path=source.path)
     check(first[:4096], source.path)
     try:
-        place = _cache_place(source.path)
+        place = _cache_place(source)
         cached = next((f for f in map(place.with_suffix, (_WHOLE, _PART)) if f.exists()), None)
         if cached is None:
             chunks = chain([(first, error)], iter(lambda: _read(stream, _CHUNK), (b"", "")))
@@ -105,10 +105,12 @@ def _cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "qemufix"
 
 
-def _cache_place(path: str) -> Path:
-    """The file's place in the cache, still without suffix."""
-    facts = Path(path).stat()
-    identity = repr((os.path.realpath(path), facts.st_size, facts.st_mtime_ns, facts.st_ino))
+def _cache_place(source: Source) -> Path:
+    """Its place in the cache, still without suffix."""
+    facts = Path(source.path).stat()
+    # The size of the source as well: a compressed stream may lie inside another.
+    file = os.path.realpath(source.path), facts.st_size, facts.st_mtime_ns, facts.st_ino
+    identity = repr((*file, source.size))
     directory = _cache_directory()
     # The memory of a guest is nobody else's business.
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Evidence", "Location", "locate"]
 
 #: A guest stopped in firmware is dumped as i386 even if its kernel is 64-bit.
-_ARCHES = ("x86_64", "i386")
+#: Raw memory doesn't say what it is.
+_ARCHES = ("x86_64", "i386", "unknown")
 
 
 def locate(

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A migration stream is QEMU's own format: migration/savevm.c."""
+
+from __future__ import annotations
+
+from ..dumps.base import Dump
+from .result import Evidence
+
+
+def evidence(dump: Dump) -> list[Evidence]:
+    """The format itself, and the device sections that only QEMU has."""
+    if dump.format != "qevm":
+        return []
+    header = dump.header
+    found = [Evidence("migration_stream", f"machine type {header.machine}", "qemu", "decisive")]
+    if header.devices:
+        shown = ", ".join(header.devices[:6])
+        value = f"{len(header.devices)} device sections: {shown}, ..."
+        found.append(Evidence("device_sections", value, "qemu", "strong"))
+    return found
