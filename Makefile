@@ -26,8 +26,10 @@ all: plugin
 include bridge/build.mk
 
 # Said here, before the compiler says it worse.
-plugin: | $(CRASH_INCLUDE)/defs.h $(PYTHON_INCLUDE)/Python.h
-$(CRASH_INCLUDE)/defs.h $(PYTHON_INCLUDE)/Python.h:
+NEEDED := $(CRASH_INCLUDE)/defs.h $(PLUGIN_PYTHON) \
+	$(if $(wildcard $(PLUGIN_PYTHON)),$(PYTHON_INCLUDE)/Python.h)
+plugin: | $(NEEDED)
+$(NEEDED):
 	$(error $@ is missing: `make setup` installs what is needed)
 
 .PHONY: help
@@ -75,12 +77,17 @@ demo: build ## a dump opened wrongly in crash, and put right
 bench: build sample-dumps ## measure, and print ratios
 	@$(PYTHON) -m bench
 
+# lzo pages need a library that pip builds: with liblzo2-dev only.
+WHAT = '.[fast$(if $(wildcard /usr/include/lzo/lzo1x.h),$(comma)lzo)]'
+comma := ,
+
 .PHONY: install
 install: ## install the command, the plugin and the man page
 	@test -f crashext/qemufix.so || echo "qemufix: no plugin was built (run make first); installing the command alone"
 	@mkdir -p build
 	$(PLUGIN_PYTHON) -m venv build/pip
-	build/pip/bin/python -m pip install --quiet --upgrade --target "$(DESTDIR)$(LIBDIR)" .
+	rm -rf build/lib
+	build/pip/bin/python -m pip install --quiet --upgrade --target "$(DESTDIR)$(LIBDIR)" $(WHAT)
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(MANDIR)"
 	sed 's|@LIBDIR@|$(LIBDIR)|; s|@PYTHON@|$(PLUGIN_PYTHON)|' tools/qemufix.in > build/qemufix
 	install -m 755 build/qemufix "$(DESTDIR)$(PREFIX)/bin/qemufix"

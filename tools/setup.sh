@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 PACKAGES="crash makedumpfile qemu-system-x86 ovmf busybox-static kexec-tools
-	ca-certificates gcc libc6-dev make python3 python3-dev python3-venv"
+	ca-certificates gcc libc6-dev liblzo2-dev make python3 python3-dev python3-venv"
 PYTHON=${PYTHON:-/usr/bin/python3}
 VENV=.venv
 STAMP=$VENV/.complete
@@ -52,7 +52,7 @@ make_venv() {
 	fi
 	say "virtual environment $VENV"
 	[ -x "$VENV/bin/python" ] || "$PYTHON" -m venv "$VENV"
-	QEMUFIX_BRIDGE=0 "$VENV/bin/python" -m pip install --quiet --editable '.[fast,test]'
+	QEMUFIX_BRIDGE=0 "$VENV/bin/python" -m pip install --quiet --editable '.[fast,lzo,test]'
 	touch "$STAMP"
 }
 
