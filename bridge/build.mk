@@ -16,6 +16,7 @@ plugin_config = $(shell $(PLUGIN_PYTHON) -c "import sysconfig; print(sysconfig.$
 PYTHON_INCLUDE ?= $(call plugin_config,get_path('include'))
 PYTHON_LIBRARY ?= $(call plugin_config,get_config_var('INSTSONAME'))
 PYTHON_VERSION ?= $(call plugin_config,get_python_version())
+PYTHON_PACKAGES ?= $(shell $(PLUGIN_PYTHON) -c "import site; print(':'.join(site.getsitepackages()))")
 PYTHON_PROGRAM ?= $(shell $(PLUGIN_PYTHON) -c "import sys; print(sys._base_executable)")
 
 CRASH_MACHINE ?= $(shell uname -m | sed 's/x86_64/X86_64/; s/aarch64/ARM64/')
@@ -27,7 +28,7 @@ BRIDGE_CFLAGS = -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -Wall -Wextra -Werro
 CRASH_CFLAGS = $(BRIDGE_CFLAGS) -Wno-unused-parameter -Wno-sign-compare \
 	-isystem $(CRASH_INCLUDE) -D$(CRASH_MACHINE) -D$(CRASH_GDB) -DCRASH_VERSION='"$(or $(CRASH_VERSION),$(error set CRASH_VERSION: there is no crash to ask))"'
 PYTHON_DEFINES = -DPYTHON_LIBRARY='"$(PYTHON_LIBRARY)"' -DPYTHON_VERSION='"$(PYTHON_VERSION)"' \
-	-DPYTHON_PROGRAM='"$(PYTHON_PROGRAM)"'
+	-DPYTHON_PROGRAM='"$(PYTHON_PROGRAM)"' -DPYTHON_PACKAGES='"$(PYTHON_PACKAGES)"'
 
 HOST_SOURCES = $(addprefix bridge/, guard.c host.c reloc.c reinit.c detach.c offsets.c fork.c \
 	transaction.c command.c restart.c)

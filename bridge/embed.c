@@ -4,13 +4,16 @@
 #include <Python.h>
 
 /*
- * The package's folder goes before the other installed packages, and behind the
- * standard library; a virtual environment beside it holds what it depends on.
+ * An interpreter of another extension may do without the installed packages.
+ * The package's folder goes before them, and behind the standard library; a
+ * virtual environment beside it holds what it depends on.
  */
 static const char find_package[] =
 	"import os, sys\n"
 	"venv = os.path.join(parent, '.venv', 'lib', 'python%d.%d' % sys.version_info[:2],\n"
 	"                    'site-packages')\n"
+	"if not any(p.endswith('-packages') for p in sys.path):\n"
+	"    sys.path += '" PYTHON_PACKAGES "'.split(':')\n"
 	"places = [i for i, p in enumerate(sys.path) if p.endswith(('site-packages', 'dist-packages'))]\n"
 	"at = places[0] if places else len(sys.path)\n"
 	"sys.path[at:at] = [p for p in (parent, venv) if p not in sys.path and os.path.isdir(p)]\n";

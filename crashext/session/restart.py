@@ -68,11 +68,11 @@ def carry_over(host: Host) -> bytes:
     """Commands that bring the new session to where this one is."""
     settings = host.settings
     lines = [f"extend {name}" for name in host.extensions()]
-    lines.append(f"set scroll {'on' if settings.scroll else 'off'}")
+    lines.append(f"set scroll {'on' if settings.scroll else 'off'} > /dev/null")
     if settings.radix in {10, 16}:
-        lines.append(f"set radix {settings.radix}")
+        lines.append(f"set radix {settings.radix} > /dev/null")
     if settings.debug:
-        lines.append(f"set debug {settings.debug}")
+        lines.append(f"set debug {settings.debug} > /dev/null")
     start = "".join(line + "\n" for line in lines).encode("utf-8", "surrogateescape")
     return start + (b"" if host.in_rc_file else host.pending_script())
 

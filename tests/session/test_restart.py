@@ -58,9 +58,9 @@ def test_extensions_settings_and_waiting_lines_are_carried_over() -> None:
     assert carry_over(as_host(host)).decode().splitlines() == [
         "extend /usr/lib/crash/extensions/trace.so",
         "extend ./qemufix.so",
-        "set scroll on",
-        "set radix 16",
-        "set debug 4",
+        "set scroll on > /dev/null",
+        "set radix 16 > /dev/null",
+        "set debug 4 > /dev/null",
         "bt -a",
         "quit",
     ]
