@@ -29,6 +29,10 @@ SYMBOLS = (
     *("init_task", "node_online_map", "kallsyms_names", "kallsyms_num_syms"),
     *("kallsyms_token_table", "kallsyms_token_index", "kallsyms_offsets"),
     *("level2_kernel_pgt", "level3_kernel_pgt", "level4_kernel_pgt", "system_state", "panic_cpu"),
+    *("early_top_pgt", "early_level4_pgt", "level4_kernel_pgt", "level3_kernel_pgt"),
+    *("level2_kernel_pgt", "early_dynamic_pgts", "initial_code", "trampoline_pgd_entry"),
+    *("system_state", "panic_cpu", "crashing_cpu", "tainted_mask", "panic_on_oops"),
+    *("boot_command_line", "kexec_crash_image", "crashk_res", "init_mm", "modules"),
     *("kallsyms_relative_base", "secondary_startup_64", "startup_64", "sme_me_mask", "efi_mm"),
 )
 # Of these the memory is kept too: what a check, or crash at its start, reads.
@@ -36,6 +40,8 @@ _VARIABLES = (
     *("linux_banner", "init_uts_ns", "phys_base", "init_top_pgt", "__pgtable_l5_enabled"),
     *("page_offset_base", "vmalloc_base", "vmemmap_base", "idt_table", "vmcoreinfo_data"),
     *("saved_command_line", "boot_params", "elfcorehdr_addr", "__start_notes", "sme_me_mask"),
+    *("level4_kernel_pgt", "level3_kernel_pgt", "level2_kernel_pgt", "early_top_pgt"),
+    *("system_state", "panic_cpu"),
 )
 _PT_LOAD = 1
 _QEMU_SECTION_HEADERS_SINCE = 192  # e_phoff where QEMU >= 7.2 put them in between

@@ -8,7 +8,7 @@ a writer that shared the reader's layout would prove nothing.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
@@ -109,14 +109,14 @@ def _loads(segment: Segment, pages: Mapping[int, bytes]) -> Iterator[_Load]:
     yield load
 
 
-def _placed(loads: Iterable[_Load], at: int) -> tuple[list[int], bytes]:
-    """File offset of each segment's data, and the data; equal runs share theirs."""
-    offsets, data = [], bytearray()
-    places: dict[bytes, int] = {}
-    for load in loads:
-        run = b"".join(load.pages)
-        if run not in places:
-            places[run] = at + len(data)
+def _placed(loads: Sequence[_Load], at: int) -> tuple[list[int], bytes]:
+    """File offset of each segment's data, and the data; what is there already is shared.
+
+    A kernel's own dump describes its text twice, by each of its addresses.
+    """
+    runs = [b"".join(load.pages) for load in loads]
+    data = bytearray()
+    for run in sorted(runs, key=len, reverse=True):
+        if run not in data:
             data += run
-        offsets.append(places[run])
-    return offsets, bytes(data)
+    return [at + data.index(run) for run in runs], bytes(data)
