@@ -11,33 +11,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-from .measure import QEMUFIX, best, crash_script, environment, run
+from . import reader
+from .measure import QEMUFIX, Figure, best, crash_script, environment, run
 
 DUMPS = Path("lab/dumps")
 GUEST = "ovmf-kaslr"
 #: Prints the time through crash's shell escape, before and after what is measured.
 STAMP = "!date +stamp=%s.%N"
-
-
-class Figure(NamedTuple):
-    """One line of the report: what was measured, and whether it keeps the promise."""
-
-    what: str
-    detail: str
-    value: float
-    limit: float
-    at_least: bool = False
-
-    @property
-    def kept(self) -> bool:
-        """Whether the value is on the right side of the limit."""
-        return self.value >= self.limit if self.at_least else self.value <= self.limit
-
-    def __str__(self) -> str:
-        sign, mark = (">=" if self.at_least else "<="), ("ok" if self.kept else "MISSED")
-        return f"{mark:6} {self.value:8.3f} {sign} {self.limit:<6g} {self.what}: {self.detail}"
 
 
 def truth(guest: str) -> dict[str, str]:
@@ -149,6 +130,8 @@ MEASURES: tuple[Callable[[], Iterator[Figure]], ...] = (
     growth,
     full_search,
     memory,
+    reader.reading,
+    reader.flattened,
 )
 
 

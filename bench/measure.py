@@ -58,3 +58,22 @@ def crash_script(folder: Path, *commands: str) -> Path:
     script = folder / "commands"
     script.write_text("".join(f"{c}\n" for c in (*commands, "exit")), encoding="ascii")
     return script
+
+
+class Figure(NamedTuple):
+    """One line of the report: what was measured, and whether it keeps the promise."""
+
+    what: str
+    detail: str
+    value: float
+    limit: float
+    at_least: bool = False
+
+    @property
+    def kept(self) -> bool:
+        """Whether the value is on the right side of the limit."""
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+    def __str__(self) -> str:
+        sign, mark = (">=" if self.at_least else "<="), ("ok" if self.kept else "MISSED")
+        return f"{mark:6} {self.value:8.3f} {sign} {self.limit:<6g} {self.what}: {self.detail}"

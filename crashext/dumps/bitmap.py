@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import accumulate, chain
 
 _CHUNK = 1 << 20  # bytes turned into one integer at a time
-_BLOCK = 256  # bytes between two entries of the rank index
+_BLOCK = 64  # bytes between two entries of the rank index
 _BITS = tuple(tuple(n for n in range(8) if byte >> n & 1) for byte in range(256))
 _NONZERO = re.compile(rb"[^\0]")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from array import array
 
-from ..errors import CorruptDump, UnsupportedDump
+from ..errors import CorruptDump, UnreadableDump, UnsupportedDump
 from .intervals import PieceMap
 from .source import Source
 
@@ -50,38 +50,56 @@ class FlattenedSource(Source):
     def _walk(self) -> tuple[array[int], array[int], array[int]]:
         """Image offset, size and file offset of each record's data, in file order."""
         starts, sizes, places = array("Q"), array("Q"), array("Q")
-        pread, unpack = self._inner.pread, _RECORD.unpack
-        position, end = _HEADER_SIZE, self._inner.size
-        while True:
-            header = pread(position, 16)
+        position: int | None = _HEADER_SIZE
+        while position is not None:
+            try:
+                position = self._walk_some(position, starts, sizes, places)
+            except OSError as error:
+                raise UnreadableDump(f"can't read: {error}", path=self.path) from None
+            self._check_average(len(starts), position)
+        return starts, sizes, places
+
+    def _walk_some(
+        self, position: int, starts: array[int], sizes: array[int], places: array[int]
+    ) -> int | None:
+        """Walk a number of records; returns where the next one is, or None at the end.
+
+        This loop is the cost of opening a large file: it makes one system call for each
+        record and little else.
+        """
+        pread, unpack, end = self._inner.walker(), _RECORD.unpack, self._inner.size
+        for _ in range(_FREE_RECORDS):
+            header = pread(16, position)
             if len(header) < 16:
                 self._cut_off(position, "the stream ends without its end mark")
-                break
+                return None
             start, size = unpack(header)
-            position += 16
             if start < 0:
-                break
-            if size < 0:
-                raise CorruptDump(f"a record of size {size}", path=self.path, offset=position - 16)
-            if position + size > end:
-                self._cut_off(position - 16, f"the file ends inside a record of {size} bytes")
-                size = max(end - position, 0)
+                return None
+            after = position + 16 + size
+            if size < 0 or after > end:
+                size = self._last_size(position, size)
             if size:
                 starts.append(start)
                 sizes.append(size)
-                places.append(position)
-                if not len(starts) % _FREE_RECORDS:
-                    self._check_average(len(starts), position)
-            position += size
-        return starts, sizes, places
+                places.append(position + 16)
+            position = after
+        return position
+
+    def _last_size(self, position: int, size: int) -> int:
+        """What there is of a record that is longer than the file."""
+        if size < 0:
+            raise CorruptDump(f"a record of size {size}", path=self.path, offset=position)
+        self._cut_off(position, f"the file ends inside a record of {size} bytes")
+        return max(self._inner.size - position - 16, 0)
 
     def _cut_off(self, position: int, problem: str) -> None:
         if self.complete:
             self.complete = False
             self.warnings += (f"{self.path}: offset {position:#x}: {problem}",)
 
-    def _check_average(self, records: int, position: int) -> None:
-        if position < records * _LEAST_AVERAGE:
+    def _check_average(self, records: int, position: int | None) -> None:
+        if position is not None and position < records * _LEAST_AVERAGE:
             raise CorruptDump(
                 f"{records} records of under {_LEAST_AVERAGE} bytes each: no dump is written so",
                 path=self.path,

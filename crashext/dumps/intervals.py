@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from itertools import islice
-from operator import add, gt
+from operator import gt
 from typing import NamedTuple
 
 from .base import Range
@@ -46,12 +46,11 @@ class PieceMap:
     def of(cls, starts: Sequence[int], sizes: Sequence[int], places: Sequence[int]) -> PieceMap:
         """Map each ``[start, start + size)`` to its place; where two overlap the later wins."""
         order = sorted(range(len(starts)), key=starts.__getitem__)
-        first = array("Q", map(starts.__getitem__, order))
-        length = map(sizes.__getitem__, order)
-        last = array("Q", map(add, first, length))
+        first = array("Q", [starts[index] for index in order])
+        last = array("Q", [starts[index] + sizes[index] for index in order])
         if any(map(gt, last, islice(first, 1, None))):
             return _overlay(order, starts, sizes, places)
-        return cls(first, last, array("Q", map(places.__getitem__, order)))
+        return cls(first, last, array("Q", [places[index] for index in order]))
 
     def __len__(self) -> int:
         return len(self._starts)

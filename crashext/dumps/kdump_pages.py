@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from ..errors import CorruptDump, DumpError, OtherPart, TruncatedPage, UnsupportedDump
 from .bitmap import Bitmap
-from .codecs import CodecMissing, DecodeError, codec_of
+from .codecs import COMPRESSION_FLAGS, CodecMissing, DecodeError, codec_of
 from .kdump_types import PAGE_DESC, KdumpHeader
 from .source import Source
 
+_ROW = 128  # page descriptors kept at hand
 _BATCH = 1024  # page descriptors looked at one by one
 _TABLE = 1 << 15  # page descriptors passed over at once
 _SPAN = 1 << 18  # bytes of adjacent pages read at a time
@@ -46,6 +47,8 @@ class PageTable:
         self.pfns = _own_pfns(header)
         self._before = dumped.rank(self.pfns.start)
         self._count = dumped.rank(self.pfns.stop) - self._before
+        self._row = -1, b""
+        self._zeros = bytes(self._page_size)
 
     def load(self, pfn: int) -> bytes:
         """The page of a frame that is in the bitmap of dumped ones.
@@ -57,16 +60,27 @@ class PageTable:
         """
         if pfn not in self.pfns:
             raise OtherPart(paddr=pfn * self._page_size, path=self.path)
-        raw = self._descs(self._dumped.rank(pfn) - self._before, 1)
-        desc = _Desc._make(self._desc.unpack(raw)) if raw else None
+        desc = self._desc_of(self._dumped.rank(pfn) - self._before)
         if desc is None or not desc.offset:
             raise TruncatedPage(paddr=pfn * self._page_size, path=self.path)
+        if desc.offset == self._zero_page and not desc.flags & COMPRESSION_FLAGS:
+            return self._zeros
         if desc.offset < 0 or not 0 < desc.size <= self._page_size:
             raise self._bad_page(pfn, desc, f"stored in {desc.size} bytes")
         data = self._source.pread(desc.offset, desc.size)
         if len(data) < desc.size:
             raise TruncatedPage(paddr=pfn * self._page_size, path=self.path)
         return self._decode(desc, data, pfn)
+
+    def _desc_of(self, index: int) -> _Desc | None:
+        """One descriptor; its neighbours stay at hand, as pages are read in rows."""
+        number, index = divmod(index, _ROW)
+        known, row = self._row
+        if known != number:
+            row = self._descs(number * _ROW, min(_ROW, self._count - number * _ROW))
+            self._row = number, row  # one assignment: threads may do the same
+        at = index * self._desc.size
+        return _Desc._make(self._desc.unpack_from(row, at)) if at < len(row) else None
 
     def _decode(self, desc: _Desc, data: bytes, pfn: int) -> bytes:
         codec = codec_of(desc.flags)
