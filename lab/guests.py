@@ -131,6 +131,7 @@ class _Guest:
             "found": bool(answers),
             **(answers[0] if answers else {}),
             "kernels": kernels,
+            "forged": re.findall(r"=== LAB FORGE phys_base (0x\w+)", self.text),
         }
 
     def _kernel_facts(self, told: truth.Truth) -> dict[str, Any]:
@@ -165,7 +166,8 @@ def _kernel_options(
 
 def _initramfs(scenario: Scenario, kernels: dict[Which, Kernel]) -> bytes:
     """The guest's own; one that starts a second kernel has that one's inside."""
-    inner = initramfs.build(kernels=tuple(kernels.values()))
+    built = {f"bin/{name}": initramfs.compiled(name) for name in scenario.programs}
+    inner = initramfs.build(kernels=tuple(kernels.values()), files=built)
     if "lab.action=crash" not in scenario.cmdline and scenario.other is None:
         return inner
     assert scenario.kernel is not None

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from .cpio import Cpio
 from .errors import LabError, run
@@ -45,6 +46,15 @@ def build(
     for name, data in (files or {}).items():
         archive.file(name.lstrip("/"), data)
     return gzip.compress(bytes(archive), compresslevel=1, mtime=0)
+
+
+def compiled(name: str) -> bytes:
+    """A program of lab/guest, built to run without libraries."""
+    with TemporaryDirectory(prefix="lab-") as directory:
+        out = Path(directory) / name
+        source = GUEST / f"{name}.c"
+        run([_tool("gcc"), "-static", "-O1", "-Wall", "-Werror", "-o", out, source])
+        return out.read_bytes()
 
 
 def _tool(name: str) -> Path:

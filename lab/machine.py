@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import tempfile
 import time
@@ -28,24 +29,23 @@ class Machine:
 
     def __init__(self, options: Sequence[str], console: Path) -> None:
         self.console = console
+        if shutil.which(QEMU) is None:
+            raise LabError(f"{QEMU}: not installed (run `make setup`)")
         self._directory = tempfile.TemporaryDirectory(prefix="lab-")
         self._socket = Path(self._directory.name) / "qmp"
         self._stub = Path(self._directory.name) / "gdb"
         self._errors = Path(self._directory.name) / "stderr"
         console.unlink(missing_ok=True)
         command = [
+            *("setpriv", "--pdeathsig", "KILL"),  # no guest outlives the lab, however that ends
             *(QEMU, "-accel", "tcg", "-display", "none", "-nodefaults", "-no-user-config"),
             *("-qmp", f"unix:{self._socket},server=on,wait=off"),
             *("-gdb", f"unix:{self._stub},server=on,wait=off"),
             *("-serial", f"file:{console}"),
             *options,
         ]
-        try:
-            with self._errors.open("wb") as errors:
-                self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=errors)
-        except FileNotFoundError as missing:
-            self._directory.cleanup()
-            raise LabError(f"{QEMU}: not installed (run `make setup`)") from missing
+        with self._errors.open("wb") as errors:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=errors)
         try:
             self.qmp = self._connect()
         except LabError:

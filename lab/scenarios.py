@@ -32,6 +32,7 @@ class Scenario:
             lab/guest/action that the guest runs before it says that it is ready.
         memory: QEMU's ``-m``.
         options: more of QEMU's.
+        programs: C programs of lab/guest to build and take along.
         disk: size in bytes of an empty virtio disk; None for no disk.
         course: what is done with the guest.
         roles: of the kernels that tell their truth, in the order in which they do.
@@ -49,6 +50,7 @@ class Scenario:
     memory: str = "512M"
     cpu: str = _VCPU
     options: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
     disk: int | None = None
     course: tuple[Step, ...] = (Wait(), Dump())
     roles: tuple[Role, ...] = ("live",)
@@ -187,6 +189,14 @@ _RUNNING = (
         "planted",
         "a program has planted banners and false VMCOREINFO texts all over its memory",
         cmdline="lab.action=plant",
+        formats=("elf", "kdump"),
+    ),
+    Scenario(
+        "forged",
+        "a program has forged a whole kernel: banner, build ID, phys_base, page tables that agree",
+        cmdline="lab.action=forge",
+        memory="1G",
+        programs=("forge",),
         formats=("elf", "kdump"),
     ),
     Scenario(
