@@ -10,7 +10,8 @@ from functools import cached_property
 from itertools import accumulate, chain
 
 _CHUNK = 1 << 20  # bytes turned into one integer at a time
-_BLOCK = 64  # bytes between two entries of the rank index
+_BLOCK = 64  # bytes between two entries of the rank index; more where a bitmap is large
+_LARGE = 18  # log2 of the bytes from where on it grows, so that the index stays quick to make
 _BITS = tuple(tuple(n for n in range(8) if byte >> n & 1) for byte in range(256))
 _NONZERO = re.compile(rb"[^\0]")
 
@@ -24,6 +25,7 @@ class Bitmap:
         if nbits % 8 and len(data) * 8 > nbits:
             data = data[:-1] + bytes([data[-1] & ((1 << nbits % 8) - 1)])
         self.data = data
+        self._block = _BLOCK << (len(data) >> _LARGE).bit_length()
 
     def __contains__(self, pfn: int) -> bool:
         byte = pfn >> 3
@@ -32,20 +34,20 @@ class Bitmap:
     @cached_property
     def _ranks(self) -> array[int]:
         """How many bits are set before each block; the last entry is the total."""
-        data = self.data
+        data, block = self.data, self._block
         counts = (
-            int.from_bytes(data[at : at + _BLOCK], "little").bit_count()
-            for at in range(0, len(data), _BLOCK)
+            int.from_bytes(data[at : at + block], "little").bit_count()
+            for at in range(0, len(data), block)
         )
         return array("Q", accumulate(counts, initial=0))
 
     def rank(self, pfn: int) -> int:
         """How many frames below ``pfn`` are in the set."""
         byte = min(pfn >> 3, len(self.data))
-        start = byte - byte % _BLOCK
+        start = byte - byte % self._block
         part = int.from_bytes(self.data[start : byte + 1], "little")
         part &= (1 << (pfn - start * 8)) - 1
-        return self._ranks[start // _BLOCK] + part.bit_count()
+        return self._ranks[start // self._block] + part.bit_count()
 
     def __len__(self) -> int:
         return self._ranks[-1]

@@ -41,3 +41,11 @@ def test_runs_across_the_chunks_of_big_bitmaps() -> None:
         (chunk * 8 - 1, chunk * 8 + 1),
         ((2 * chunk - 1) * 8, (2 * chunk + 19) * 8),
     ]
+
+
+def test_ranks_of_big_bitmaps() -> None:
+    data = b"\x11" * (3 << 18)
+    bits = Bitmap(data, len(data) * 8)
+    assert len(bits) == 2 * len(data)
+    for byte in (0, 1, 63, 64, 1023, 1024, 4097, len(data) - 1):
+        assert bits.rank(byte * 8 + 5) == 2 * byte + 2
