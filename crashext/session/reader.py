@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..dumps.base import Dump, Range
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from .host import Host
 
 _PAGE = 4096
+#: How the files begin that crash takes several of: diskdump.h, and makedumpfile's flattened form.
+_SPLIT_MAGICS = (b"KDUMP   ", b"makedump")
 #: Crash has no list of the RAM it can read, so memory is probed at this step, up
 #: to a hole of this size (QEMU's PCI hole below 4 GiB is at most 2 GiB).
 _PROBE_STEP = 2 << 20
@@ -31,12 +34,29 @@ def open_session_dump(host: Host) -> Dump:
     if host.dumpfile is None:
         raise SessionError("this session is on a live system; there is no dump to look at")
     try:
-        return open_dump(host.dumpfile)
+        return open_dump(*_files(host, host.dumpfile))
     except (UnknownFormat, UnsupportedDump) as problem:
         ram = _probe(host)
         if not ram:
             raise
         return CrashDump(host, ram, str(problem))
+
+
+def _files(host: Host, dumpfile: str) -> list[str]:
+    """The dump's file, or all files of a split kdump: crash itself names only the last."""
+    start = _start(dumpfile)
+    if not start.startswith(_SPLIT_MAGICS):
+        return [dumpfile]
+    given = dict.fromkeys(word for word in host.command_line()[1:] if _start(word) == start)
+    return list(given) or [dumpfile]
+
+
+def _start(path: str) -> bytes:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(8)
+    except OSError:
+        return b""
 
 
 def _probe(host: Host) -> tuple[Range, ...]:

@@ -76,3 +76,19 @@ def test_format_that_only_crash_knows_is_read_through_crash(tmp_path: Path) -> N
         assert dump.read(6 << 20, 16) == b"\xaa" * 16
         assert next(dump.page_heads(8)) == (6 << 20, b"\xaa" * 8)
         assert "through crash" in dump.warnings[0]
+
+
+def test_all_files_of_a_split_dump_are_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = [tmp_path / "part1", tmp_path / "part2"]
+    for part in parts:
+        part.write_bytes(b"KDUMP   and the rest")
+    vmlinux = tmp_path / "vmlinux"
+    vmlinux.write_bytes(b"\x7fELF")
+    opened: list[tuple[str, ...]] = []
+    monkeypatch.setattr("crashext.dumps.open_dump", lambda *paths: opened.append(paths))
+    words = ("crash", "-s", str(vmlinux), *map(str, parts))
+    open_session_dump(as_host(FakeHost(dumpfile=str(parts[1]), argv=words)))
+    open_session_dump(as_host(FakeHost(dumpfile=str(vmlinux), argv=words)))
+    assert opened == [tuple(map(str, parts)), (str(vmlinux),)]
