@@ -162,6 +162,15 @@ _SEVERAL_KERNELS = (
         formats=("elf", "kdump"),
     ),
     Scenario(
+        "kdump-smp",
+        "crashed on vCPU 1, which runs the capture kernel; vCPU 0 halted in the crashed one",
+        cmdline="crashkernel=160M lab.action=crash lab.cpu=1",
+        vcpus=2,
+        course=(Wait("=== LAB READY capture"), Dump()),
+        roles=("crashed", "capture"),
+        formats=("elf", "kdump"),
+    ),
+    Scenario(
         "kexec-other",
         "kexec'ed into a kernel of another version",
         other="newer",
@@ -169,6 +178,17 @@ _SEVERAL_KERNELS = (
         memory="1G",
         roles=("stale", "live"),
     ),
+)
+
+_STALE_NOTE = Scenario(
+    "kexec-stale-note",
+    "kexec'ed into itself; QEMU's VMCOREINFO note is still of the kernel of before",
+    other="default",
+    cmdline="lab.action=kexec lab.below=0x20000000 lab.second=lab.skip=qemu_fw_cfg,mem=512M",
+    memory="1G",
+    options=("-device", "vmcoreinfo"),
+    roles=("stale", "live"),
+    formats=("elf", "kdump"),
 )
 
 _RUNNING = (
@@ -242,6 +262,6 @@ def _states(*scenarios: Scenario) -> tuple[Scenario, ...]:
 
 SCENARIOS: tuple[Scenario, ...] = (
     *_CORE,
-    *_states(*_NOT_BOOTED, *_SEVERAL_KERNELS, *_RUNNING),
+    *_states(*_NOT_BOOTED, *_SEVERAL_KERNELS, _STALE_NOTE, *_RUNNING),
     *(_large(gib) for gib in (6, 16, 64)),
 )
