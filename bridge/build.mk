@@ -31,7 +31,7 @@ PYTHON_DEFINES = -DPYTHON_LIBRARY='"$(PYTHON_LIBRARY)"' -DPYTHON_VERSION='"$(PYT
 	-DPYTHON_PROGRAM='"$(PYTHON_PROGRAM)"' -DPYTHON_PACKAGES='"$(PYTHON_PACKAGES)"'
 
 HOST_SOURCES = $(addprefix bridge/, guard.c host.c reloc.c reinit.c detach.c offsets.c fork.c \
-	transaction.c command.c restart.c)
+	transaction.c command.c output.c restart.c)
 PLUGIN_PARTS = crashext/qemufix.so crashext/_host.so crashext/_embed.so
 
 .PHONY: plugin plugin-install plugin-clean

@@ -58,6 +58,8 @@ void detach(struct detached *saved, int log_fd)
 	memset(saved, 0, sizeof(*saved));
 	start_log(saved, log_fd);
 	saved->input = hide_input();
+	saved->redirect = pc->redirect;
+	pc->redirect = 0;	/* or output_closed() ends the stage */
 	saved->stdpipe = taken(&pc->stdpipe);
 	saved->pipe = taken(&pc->pipe);
 	saved->ofile = taken(&pc->ofile);
@@ -81,6 +83,7 @@ void attach(struct detached *saved)
 		dup2(saved->input, 0);
 		close(saved->input);
 	}
+	pc->redirect = saved->redirect;
 	pc->stdpipe = saved->stdpipe;
 	pc->pipe = saved->pipe;
 	pc->ofile = saved->ofile;

@@ -32,14 +32,15 @@ int can_relocate_gdb(void);
 int run_transaction(const struct target *target, uint32_t limit_ms);
 int run_restart(const char *args, size_t size, const char *script, size_t script_size);
 
-/* Waits for the child, stopping and going on with it; its wait status. */
-int wait_for(pid_t child);
+/* output.c: close the command's pipe or pager and see its reader end. */
+void finish_output(void);
 
 /* detach.c: what a forked copy must not do while it is no session (yet). */
 struct detached {
 	FILE *stdpipe, *pipe, *ofile, *ifile_pipe, *ifile_ofile, *ifile, *args_ifile;
 	FILE *fp, *error_fp, *log;
 	char *cleanup, *namelist_orig, *namelist_debug_orig, *curcmd;
+	ulong redirect;
 	int input;
 };
 void detach(struct detached *saved, int log_fd);

@@ -116,6 +116,7 @@ int run_restart(const char *args, size_t size, const char *script, size_t script
 		return error(INFO, "can't keep the waiting commands: %s\n", strerror(errno)), -1;
 	}
 	fflush(NULL);
+	finish_output();
 	if (return_input())
 		return error(INFO, "can't keep the waiting input: %s\n", strerror(errno)), -1;
 	reset_process(script_fd);

@@ -66,6 +66,7 @@ static void copy_side(const struct target *target, int to_session, int log)
 	attach(&saved);
 	replay(log);
 	fprintf(fp, "Done: this is a full session now.\n");
+	finish_output();
 	close(to_session);
 	close(log);
 }

@@ -113,12 +113,12 @@ def test_another_version_of_crash_is_refused_in_one_line(tmp_path: Path) -> None
 class Terminal:
     """A crash session on a terminal of its own."""
 
-    def __init__(self, argv: list[str], cwd: Path) -> None:
+    def __init__(self, argv: list[str], cwd: Path, **env: str) -> None:
         self.text = ""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.chdir(cwd)
-            os.execvpe(argv[0], argv, environment())
+            os.execvpe(argv[0], argv, environment(**env))
 
     def read_until(self, words: str, since: int = 0) -> int:
         """Wait for words after the place ``since`` of the text; the place behind them."""
@@ -158,6 +158,34 @@ def test_terminal_and_interrupts(tmp_path: Path) -> None:
     at = crash.read_until("crash> ", at)
     crash.type("sys\n")
     crash.read_until("RELEASE", at)
+    assert crash.close() == 0
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [("", "Done"), ("--restart", "Starting crash again")],
+)
+def test_pager(how: str, words: str, tmp_path: Path) -> None:
+    """The prompt comes back when the reader of the command's output has ended."""
+    case = guest("ovmf-kaslr.kdump")
+    pager = tmp_path / "pager"
+    pager.write_text("#!/bin/sh\ncat > seen; sleep 1; echo pager-done\n")
+    pager.chmod(0o755)
+    argv = [arg for arg in case.argv(*WRONG[1:]) if arg != "--no_scroll"]
+    crash = Terminal([*argv, "--CRASHPAGER"], tmp_path, CRASHPAGER=str(pager))
+    at = crash.read_until("crash> ")
+    for command, output in (
+        (f"extend {PLUGIN}", "loaded"),
+        ("qemufix detect", "written by QEMU"),
+        (f"qemufix physbase --apply {how}", words),
+    ):
+        crash.type(command + "\n")
+        at = crash.read_until("pager-done", at)
+        assert output in (tmp_path / "seen").read_text()
+        at = crash.read_until("crash> ", at)
+    crash.type("sys\n")
+    crash.read_until("pager-done", at)
+    assert "RELEASE" in (tmp_path / "seen").read_text()
     assert crash.close() == 0
 
 
