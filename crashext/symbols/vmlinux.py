@@ -74,8 +74,8 @@ class Vmlinux:
             notes = elf.get_section_by_name(".notes")
         except SymbolFileError:
             raise
-        except (ELFError, ValueError, TypeError, KeyError, AttributeError, IndexError, OSError,
-                struct.error) as error:  # fmt: skip
+        except (ELFError, ArithmeticError, ValueError, TypeError, LookupError, AttributeError,
+                OSError, struct.error) as error:  # fmt: skip
             raise SymbolFileError(_elf_problem(self._data, error), path=self.path) from None
         if symtab is None or strings is None:
             raise SymbolFileError(
