@@ -8,10 +8,11 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from .derived import DERIVED
 from .errors import LabError
-from .scenarios import SCENARIOS
+from .scenarios import SCENARIOS, Group
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.set_defaults(command=_list)
     dumps = commands.add_parser("dumps", help="boot guests and dump them into lab/dumps")
     dumps.add_argument("names", nargs="*", metavar="SCENARIO", help="only these")
-    dumps.add_argument("--group", action="append", choices=("core", "states", "big"))
+    dumps.add_argument("--group", action="append", choices=get_args(Group))
     dumps.add_argument("--jobs", type=int, default=2, help="guests at a time (default 2)")
     dumps.set_defaults(command=_dumps)
     cutter = commands.add_parser("cut", help="cut one dump down to what the search touches")

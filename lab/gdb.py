@@ -29,6 +29,8 @@ def run_to(path: Path, address: int, *, timeout: float) -> None:
             _command(stub, f"z1,{address:x},1", answer=b"OK")
         except TimeoutError as late:
             raise LabError(f"the guest did not get to {address:#x} in {timeout:.0f} s") from late
+        except OSError as gone:
+            raise LabError(f"QEMU's gdbstub went away: {gone}") from gone
 
 
 def _command(stub: socket.socket, text: str, *, answer: bytes) -> None:

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Literal
 
+from . import odd_kernel
 from .errors import LabError, run
 
 CACHE = Path(__file__).parent / "cache"
@@ -33,7 +34,7 @@ MODULES = (
     "virtio_blk",
 )
 
-Which = Literal["default", "newer"]
+Which = Literal["default", "newer", "odd"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Kernel:
 
 
 def get_kernel(which: Which, say: Callable[[str], None]) -> Kernel:
-    """Debian's default cloud kernel or the newest other one, fetched unless it is cached.
+    """Debian's default cloud kernel, the newest other one or our own build, unless cached.
 
     Raises:
         LabError: there is no such package, or it can't be fetched or unpacked.
@@ -76,9 +77,12 @@ def get_kernel(which: Which, say: Callable[[str], None]) -> Kernel:
         if kernel.complete:
             say(f"kernel {kernel.release}: in the cache")
             return kernel
-    kernel = Kernel(_release(_meta_package(which)))
-    if not kernel.complete:
-        _fetch(kernel, say)
+    if which == "odd":
+        kernel = Kernel(odd_kernel.build(CACHE, say))
+    else:
+        kernel = Kernel(_release(_meta_package(which)))
+        if not kernel.complete:
+            _fetch(kernel, say)
     stamp.write_text(kernel.release + "\n")
     return kernel
 

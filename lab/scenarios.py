@@ -11,7 +11,7 @@ from .kernels import Which
 
 Firmware = Literal["ovmf", "seabios"]
 Format = Literal["elf", "flat", "kdump"]
-Group = Literal["core", "states", "big"]
+Group = Literal["core", "states", "big", "built"]
 # What a kernel that told its truth is at the time of the dump. "live" and "crashed" ones
 # are the answer; "later" is one that had not been started yet.
 Role = Literal["live", "crashed", "capture", "stale", "later"]
@@ -260,8 +260,28 @@ def _states(*scenarios: Scenario) -> tuple[Scenario, ...]:
     return tuple(replace(scenario, group="states") for scenario in scenarios)
 
 
+_BUILT = (
+    Scenario(
+        "odd-kernel",
+        "a kernel built with PHYSICAL_START at 64 MiB and PHYSICAL_ALIGN of 16 MiB",
+        group="built",
+        kernel="odd",
+        firmware="seabios",
+        formats=("elf", "kdump"),
+    ),
+    Scenario(
+        "odd-nokaslr",
+        "the same without KASLR",
+        group="built",
+        kernel="odd",
+        firmware="seabios",
+        cmdline="nokaslr",
+    ),
+)
+
 SCENARIOS: tuple[Scenario, ...] = (
     *_CORE,
     *_states(*_NOT_BOOTED, *_SEVERAL_KERNELS, _STALE_NOTE, *_RUNNING),
     *(_large(gib) for gib in (6, 16, 64)),
+    *_BUILT,
 )
