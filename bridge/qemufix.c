@@ -90,6 +90,23 @@ static void cmd_qemufix(void)
 		command(argcnt, args, run_python);
 }
 
+/* readline's, in crash. */
+int read_history(const char *path);
+
+/* After a restart (restart.c): the commands typed before it. */
+static void take_history(void)
+{
+	const char *fd = getenv("QEMUFIX_HISTORY");
+	char path[64];
+
+	if (!fd)
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%s", fd);
+	read_history(path);
+	close(atoi(fd));
+	unsetenv("QEMUFIX_HISTORY");
+}
+
 static void __attribute__((constructor)) load(void)
 {
 	if (!STREQ(pc->program_version, CRASH_VERSION)) {
@@ -97,5 +114,6 @@ static void __attribute__((constructor)) load(void)
 		      "build it again with this crash's defs.h\n", pc->program_version);
 		return;
 	}
+	take_history();
 	register_extension(command_table);
 }

@@ -11,6 +11,12 @@ enum { MAX_ARGS = 1024 };
 
 /* Set for the new session, so that a restart that did not help is not repeated. */
 #define RESTARTED "QEMUFIX_RESTARTED"
+/* The file descriptor of the command history; qemufix.so reads it on loading. */
+#define HISTORY "QEMUFIX_HISTORY"
+
+/* readline's, which crash exports; its headers need not be installed. */
+typedef struct { char *line; } history_entry;
+history_entry **history_list(void);
 
 static int write_all(int fd, const char *data, size_t size)
 {
@@ -36,6 +42,22 @@ static int script_file(const char *script, size_t size)
 		close(fd);
 		return -1;
 	}
+	return fd;
+}
+
+/* The command history as a file, like script_file(); -1 when there is none. */
+static int history_file(void)
+{
+	history_entry **entry = history_list();
+	int fd = entry ? memfd_create("qemufix-history", 0) : -1;
+	char number[16];
+
+	if (fd < 0)
+		return -1;
+	for (; *entry; entry++)
+		dprintf(fd, "%s\n", (*entry)->line);
+	snprintf(number, sizeof(number), "%d", fd);
+	setenv(HISTORY, number, 1);
 	return fd;
 }
 
@@ -80,9 +102,16 @@ static int return_input(void)
 	return 0;
 }
 
-static void reset_process(int keep_fd)
+static void keep_open(int fd)
+{
+	if (fd >= 0)
+		fcntl(fd, F_SETFD, 0);
+}
+
+static void reset_process(int script_fd)
 {
 	static const int signals[] = { SIGINT, SIGQUIT, SIGPIPE, SIGSEGV };
+	int history_fd = history_file();
 	sigset_t none;
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
@@ -90,8 +119,8 @@ static void reset_process(int keep_fd)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-	if (keep_fd >= 0)
-		fcntl(keep_fd, F_SETFD, 0);
+	keep_open(script_fd);
+	keep_open(history_fd);
 	setenv(RESTARTED, "1", 1);
 	/* What clean_exit() would remove: crash unpacks a compressed vmlinux anew. */
 	if (pc->namelist_orig)

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "qemufix.so"
 DUMPS = ROOT / "lab" / "dumps"
 #: A crash start takes 5 to 10 s on an idle machine.
-TIMEOUT = 120
+TIMEOUT = 90
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,12 @@ def test_pager(how: str, words: str, tmp_path: Path) -> None:
         at = crash.read_until("crash> ", at)
     crash.type("sys\n")
     crash.read_until("pager-done", at)
+    at = crash.read_until("crash> ", at)
     assert "RELEASE" in (tmp_path / "seen").read_text()
+    crash.type("h\n")
+    for typed in ("extend", "qemufix detect", "qemufix physbase --apply", "sys"):
+        at = crash.read_until(typed, at)
+    crash.read_until("crash> ", at)
     assert crash.close() == 0
 
 
