@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ..dumps.base import Dump
 from ..dumps.kdump import KdumpDump
+from ..dumps.split import SplitDump
 from .from_notes import prstatus_notes
 from .result import Evidence, Strength
 from .verdict import NOBODY
@@ -20,8 +21,10 @@ _STATUS_ZSTD, _STATUS_INCOMPLETE, _STATUS_NO_VMEMMAP = 0x20, 0x08, 0x10
 #: makedumpfile -d takes 0 to 31.
 _MAX_DUMP_LEVEL = 31
 
+Kdump = KdumpDump | SplitDump
 
-def utsname(dump: KdumpDump) -> Evidence | None:
+
+def utsname(dump: Kdump) -> Evidence | None:
     """QEMU knows nothing of the guest's kernel and fills in its own machine alone."""
     uts = dump.header.utsname
     rest = [uts.sysname, uts.nodename, uts.release, uts.version, uts.domainname]
@@ -34,7 +37,7 @@ def utsname(dump: KdumpDump) -> Evidence | None:
     return Evidence("utsname", value, NOBODY, "weak")
 
 
-def timestamp(dump: KdumpDump) -> Evidence:
+def timestamp(dump: Kdump) -> Evidence:
     """The time of the dump; QEMU leaves it 0, and so does a filter of QEMU's dump."""
     seconds = dump.header.timestamp[0]
     if seconds == 0:
@@ -42,7 +45,7 @@ def timestamp(dump: KdumpDump) -> Evidence:
     return Evidence("timestamp", f"{seconds} s after 1970", "makedumpfile", "strong")
 
 
-def dump_level(dump: KdumpDump) -> Evidence:
+def dump_level(dump: Kdump) -> Evidence:
     """QEMU always writes 1; makedumpfile what -d said."""
     level = dump.header.dump_level
     if level == 1:
@@ -51,7 +54,7 @@ def dump_level(dump: KdumpDump) -> Evidence:
     return Evidence("dump_level", str(level), "makedumpfile", strength)
 
 
-def status(dump: KdumpDump) -> Evidence | None:
+def status(dump: Kdump) -> Evidence | None:
     """Flags that QEMU has no code for."""
     flags = dump.header.status
     if flags in _QEMU_STATUS:
@@ -61,7 +64,7 @@ def status(dump: KdumpDump) -> Evidence | None:
     return None
 
 
-def header_version(dump: KdumpDump) -> Evidence | None:
+def header_version(dump: Kdump) -> Evidence | None:
     """QEMU writes version 6, always."""
     version = dump.header.header_version
     if version == 6:
@@ -69,7 +72,7 @@ def header_version(dump: KdumpDump) -> Evidence | None:
     return Evidence("header_version", str(version), "makedumpfile", "strong")
 
 
-def cpu_count(dump: KdumpDump) -> Evidence | None:
+def cpu_count(dump: Kdump) -> Evidence | None:
     """QEMU counts the vCPUs there are, and writes a note for each."""
     count, notes = dump.header.nr_cpus, len(prstatus_notes(dump))
     if not notes or count == notes:
@@ -77,18 +80,25 @@ def cpu_count(dump: KdumpDump) -> Evidence | None:
     return Evidence("nr_cpus", f"{count}, with {notes} CPU notes", "makedumpfile", "weak")
 
 
-def bitmaps(dump: KdumpDump) -> Evidence:
+def bitmaps(dump: Kdump) -> Evidence:
     """QEMU writes one bitmap twice; with -d above 1 makedumpfile leaves pages out."""
     if dump.same_bitmaps:
         return Evidence("bitmaps", "the two are the same", "qemu", "weak")
     return Evidence("bitmaps", "pages were left out", "makedumpfile", "medium")
 
 
-def container(dump: KdumpDump) -> Evidence | None:
+def container(dump: Kdump) -> Evidence | None:
     """QEMU's kdump-zlib, -lzo and -snappy are always flattened, makedumpfile's with -F."""
     if not dump.flattened:
         return None
     return Evidence("container", "flattened", "qemu", "weak")
+
+
+def split(dump: Kdump) -> Evidence | None:
+    """QEMU never splits a dump over several files."""
+    if not dump.header.split:
+        return None
+    return Evidence("split", "one part of a split set", "makedumpfile", "strong")
 
 
 _CHECKS = (
@@ -100,11 +110,12 @@ _CHECKS = (
     cpu_count,
     bitmaps,
     container,
+    split,
 )
 
 
 def evidence(dump: Dump) -> list[Evidence]:
     """What the headers of a kdump-compressed file tell; nothing for another format."""
-    if not isinstance(dump, KdumpDump):
+    if not isinstance(dump, Kdump):
         return []
     return [found for check in _CHECKS if (found := check(dump)) is not None]

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from ..dumps.base import Dump
 from ..dumps.elf import ElfDump
-from ..dumps.kdump import KdumpDump
 from ..text import hex64, signed64
 from ..vmcoreinfo import parse
 from .from_elf import START_KERNEL_MAP, loads
+from .from_kdump import Kdump
 from .result import HeaderPhysBase
 
 _X86 = ("x86_64", "i386")
@@ -20,7 +20,7 @@ def header_phys_base(dump: Dump, *, from_qemu: bool) -> HeaderPhysBase:
     """Judge the header's claim; ``from_qemu`` where QEMU wrote the file or its headers."""
     if isinstance(dump, ElfDump):
         return _from_segments(dump)
-    if isinstance(dump, KdumpDump):
+    if isinstance(dump, Kdump):
         return _from_sub_header(dump, from_qemu)
     return HeaderPhysBase(None, "absent", "this format has no such field")
 
@@ -35,7 +35,7 @@ def _from_segments(dump: ElfDump) -> HeaderPhysBase:
     return HeaderPhysBase(None, "absent", "no segment has a kernel address")
 
 
-def _from_sub_header(dump: KdumpDump, from_qemu: bool) -> HeaderPhysBase:
+def _from_sub_header(dump: Kdump, from_qemu: bool) -> HeaderPhysBase:
     raw = dump.header.phys_base
     value = signed64(raw)
     if dump.arch not in _X86:
@@ -55,7 +55,7 @@ def _from_sub_header(dump: KdumpDump, from_qemu: bool) -> HeaderPhysBase:
     return HeaderPhysBase(value, "claimed", "the writer's claim, not checked")
 
 
-def _other_arch(dump: KdumpDump, value: int, from_qemu: bool) -> HeaderPhysBase:
+def _other_arch(dump: Kdump, value: int, from_qemu: bool) -> HeaderPhysBase:
     if from_qemu and dump.ram and value == dump.ram[0].start:
         return HeaderPhysBase(value, "ram_start", "the start of RAM, not of the kernel")
     if value == 0:

@@ -50,6 +50,11 @@ class SplitDump(Dump):
             ),
         )
 
+    @property
+    def same_bitmaps(self) -> bool:
+        """Whether no part says that pages were left out."""
+        return all(part.same_bitmaps for part in self._parts)
+
     def _find_gaps(self) -> tuple[range, ...]:
         gaps = []
         end = 0

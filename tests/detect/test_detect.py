@@ -49,9 +49,11 @@ class Verdict:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "dump"
 
-    def __call__(self, image: bytes) -> Detection:
-        self.path.write_bytes(image)
-        with open_dump(self.path) as dump:
+    def __call__(self, *images: bytes) -> Detection:
+        paths = [self.path.with_suffix(f".{n}") for n in range(len(images))]
+        for path, image in zip(paths, images, strict=True):
+            path.write_bytes(image)
+        with open_dump(*paths) as dump:
             return detect(dump)
 
 
@@ -100,6 +102,14 @@ def test_makedumpfile_of_a_kernel(verdict: Verdict) -> None:
     found = verdict(_with_release(image.write()))
     assert (found.origin, found.confidence) == ("makedumpfile", "certain")
     assert found.memory_source is None
+
+
+def test_a_split_set(verdict: Verdict) -> None:
+    whole = Kdump(PAGES, sysname=b"Linux", notes=KERNEL_NOTES)
+    parts = [replace(whole, part=part) for part in ((0, 1), (1, 6))]
+    found = verdict(*(_with_release(part.write()) for part in parts))
+    assert (found.origin, found.complete) == ("makedumpfile", True)
+    assert traits(found)["split"] == "makedumpfile"
 
 
 def test_refiltered_qemu_dump(verdict: Verdict) -> None:
