@@ -82,6 +82,10 @@ bench: build ## measure, and print ratios (boots guests of 16 and 64 GiB, mostly
 	@echo "== bench"
 	@$(PYTHON) -m bench
 
+.PHONY: fuzz
+fuzz: setup ## feed damaged dumps to the readers, two minutes for each format
+	@$(PYTHON) -m fuzz --seconds $(or $(SECONDS_EACH),120) --seed $$(date +%s)
+
 # lzo pages need a library that pip builds: with liblzo2-dev only.
 WHAT = '.[fast$(if $(wildcard /usr/include/lzo/lzo1x.h),$(comma)lzo)]'
 comma := ,

@@ -63,7 +63,7 @@ class Elf:
     def _segments(self, at: int) -> tuple[list[bytes], bytes]:
         phdrs: list[bytes] = []
         places: list[int] = []
-        memory = b""
+        memory = bytearray()
         nowhere = (1 << self.bits) - 1
         for load in self.loads:
             place = nowhere if load.absent else at + len(memory)
@@ -76,7 +76,7 @@ class Elf:
             memsz = len(load.data) if load.memsz is None else load.memsz
             vaddr = load.paddr if load.vaddr is None else load.vaddr
             phdrs.append(self._phdr(1, place, vaddr, load.paddr, filesz, memsz, load.flags))
-        return phdrs, memory
+        return phdrs, bytes(memory)
 
     def _phdr(
         self, kind: int, offset: int, vaddr: int, paddr: int, filesz: int, memsz: int, flags: int
