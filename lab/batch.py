@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 from . import derived, guests
 from .errors import LabError
 from .kernels import CACHE, get_kernel
-from .scenarios import SCENARIOS
+from .scenarios import SCENARIOS, Scenario
 
 Say = Callable[[str], None]
 
@@ -29,6 +31,25 @@ def make_all(names: list[str], groups: list[str], *, jobs: int, say: Say) -> int
     if unknown:
         raise LabError(f"no scenario {', '.join(sorted(unknown))} (see `python3 -m lab list`)")
     CACHE.mkdir(exist_ok=True)
+    with _alone(say):
+        return _make_chosen(chosen, follow, jobs, say)
+
+
+@contextmanager
+def _alone(say: Say) -> Iterator[None]:
+    """One run of the lab at a time: two would write the same files."""
+    with (CACHE / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another run of the lab to end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make_chosen(
+    chosen: Sequence[Scenario], follow: Sequence[derived.Derived], jobs: int, say: Say
+) -> int:
     for which in sorted({which for scenario in chosen for which in scenario.which_kernels}):
         get_kernel(which, say)  # before any guest starts: not twice at the same time
     start = time.monotonic()
