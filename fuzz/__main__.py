@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``python -m fuzz``: feed damaged dumps to the readers.
 
-With atheris (``pip install atheris``) and ``--atheris`` the mutations follow what the code
-does with them; else they are random ones of valid files. A finding is anything but an error of
-ours: another exception, more than a second of CPU for each MB of file (two at least), or
-more memory than a few pages. It is written to a file, which is named; make it a test.
+Random mutations of small valid files; ``python -m fuzz.guided`` lets atheris guide them.
+A finding is anything but an error of ours: another exception, more than a second of CPU
+for each MB of file (two at least), or more memory than a few pages. It is written to a
+file, which is named; make it a test.
 """
 
 from __future__ import annotations
@@ -121,33 +121,15 @@ def run_random(name: str, seconds: float, seed: int) -> int:
     return count
 
 
-def run_atheris(name: str, seconds: int) -> None:
-    """Let atheris guide the mutations; it ends the process."""
-    import atheris
-
-    atheris.instrument_all()
-    folder = Path(tempfile.mkdtemp())
-    for number, seed in enumerate(SEEDS[name]):
-        (folder / f"seed{number}").write_bytes(seed)
-    path = Path(tempfile.mkdtemp()) / "dump"
-    words = [sys.argv[0], f"-max_total_time={seconds}", "-max_len=100000", str(folder)]
-    atheris.Setup(words, lambda data: check(data, path, memory=False))
-    atheris.Fuzz()
-
-
 def main() -> int:
     """Fuzz the formats that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
     parser.add_argument("formats", nargs="*", metavar="FORMAT", help=", ".join(SEEDS))
     parser.add_argument("--seconds", type=float, default=10, help="for each format")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--atheris", action="store_true", help="one FORMAT, guided by its code")
     options = parser.parse_args()
     if unknown := set(options.formats) - set(SEEDS):
         parser.error(f"no such format: {', '.join(sorted(unknown))}")
-    if options.atheris:
-        run_atheris(options.formats[0], int(options.seconds))
-        return 0
     for name in options.formats or SEEDS:
         count = run_random(name, options.seconds, options.seed)
         print(f"{name}: {count} files, nothing found", flush=True)
