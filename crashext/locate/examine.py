@@ -26,7 +26,7 @@ def examine(context: Context, image: Image) -> None:
     if not image.has_symbols:
         _symbols_from_vmcoreinfo(image)
     # Offsets worked out with the symbols of another build mean nothing.
-    image.kaslr_offset = _own_kaslr_offset(context, image)
+    image.kaslr_offset = own_kaslr_offset(context, image)
     verify(context, image)
 
 
@@ -104,7 +104,7 @@ def _symbols_from_vmcoreinfo(image: Image) -> None:
         return
 
 
-def _own_kaslr_offset(context: Context, image: Image) -> int | None:
+def own_kaslr_offset(context: Context, image: Image) -> int | None:
     """The KASLR offset as the kernel itself knows it, None where nothing tells.
 
     The boot loader's parameters may tell the address that _text was linked for; a

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..arch.x86_64 import PMD_SIZE, START_KERNEL_MAP
+from ..arch.x86_64 import PAGE_SIZE, PMD_SIZE, START_KERNEL_MAP
 from ..text import signed64
 from .candidate import Candidate, is_kaslr_offset, is_phys_base
 from .context import Context
@@ -87,5 +87,13 @@ def _banner_places(context: Context, build: Build) -> Iterator[int]:
         for start in range(max(first, 0), stored.end - distance, PMD_SIZE):
             if start % (64 * PMD_SIZE) == 0:
                 context.progress("probing for the banner", start / context.ram_end)
-            if context.memory.get(start + distance, len(wanted)) == wanted:
+            if _stands_at(context, start + distance, wanted):
                 yield start
+
+
+def _stands_at(context: Context, paddr: int, wanted: bytes) -> bool:
+    """Whether the text is there; its part on the first page decides nearly always."""
+    first = wanted[: PAGE_SIZE - paddr % PAGE_SIZE]
+    return context.memory.get(paddr, len(first)) == first and (
+        context.memory.get(paddr, len(wanted)) == wanted
+    )

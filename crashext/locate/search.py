@@ -18,7 +18,7 @@ from .candidate import Candidate
 from .choose import confidence
 from .context import Context
 from .encrypted import looks_encrypted
-from .examine import banner_stands, examine
+from .examine import banner_stands, examine, own_kaslr_offset
 from .image import Image, fitting, sort_in
 from .verify import verify
 
@@ -110,6 +110,8 @@ def _add(context: Context, images: list[Image], candidates: Iterable[Candidate])
         # A text brings the few symbols that an image without any was short of.
         if image not in fresh and (not image.checks or (candidate.info and not image.has_symbols)):
             fresh.append(image)
+        elif candidate.info and image.kaslr_offset is None:
+            image.kaslr_offset = own_kaslr_offset(context, image)
     for image in fresh:
         examine(context, image)
     return concerned

@@ -42,7 +42,10 @@ def check(dump: Path, truth: dict[str, Any], vmlinux: str | None, use_cpu_state:
 
 
 #: States told by kallsyms alone without a vmlinux, which is too large for a sample.
-NEEDS_KALLSYMS = {"early-setup", "early-tables", "efi-call", "kdump-capture", "reset-booted"}
+NEEDS_KALLSYMS = {
+    "early-setup", "early-tables", "efi-call", "forged", "kdump-capture", "kdump-smp",
+    "reset-booted",
+}  # fmt: skip
 
 
 def parameters(folder: Path) -> list[Any]:
@@ -65,7 +68,7 @@ def lesser(truth: dict[str, Any], given: bool, use_cpu_state: bool) -> dict[str,
     if use_cpu_state:
         # Before boot_params is copied nothing in memory tells the address linked for.
         return {"kaslr_offset": None} if name == "early-tables" and not given else {}
-    if name in ("reset-booted", "kexec-other"):
+    if name in ("reset-booted", "kexec-other", "forged"):
         return NOTHING  # two intact kernels, and nothing tells which one runs
     if name == "reset-firmware":
         return {k: v for k, v in truth["kernels"][0].items() if k in FIELDS} | {"found": True}
