@@ -137,7 +137,8 @@ def _library(module: str, package: str) -> Any:
         return import_module(module)
     except ImportError:
         raise CodecMissing(
-            f"its pages need the Python package {package}, which isn't installed"
+            f"its pages need the Python package {package}, which isn't installed "
+            f"(pip install {package}, or Debian's python3-{module})"
         ) from None
 
 

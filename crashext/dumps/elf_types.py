@@ -137,9 +137,9 @@ def read_header(source: Source) -> ElfHeader:
     fields = ehdr.unpack(source.exactly(16, ehdr.size, "the ELF header"))
     e_type, machine, _, _, phoff, shoff, flags, ehsize, phentsize, phnum, _, shnum, names = fields
     if e_type != ET_CORE:
+        hint = "; this may be the vmlinux" if e_type in (2, 3) else ""
         raise UnsupportedDump(
-            f"an ELF file of type {e_type}, not a core dump (type {ET_CORE})"
-            + ("; this may be the vmlinux" if e_type in (2, 3) else ""),
+            f"an ELF file of type {e_type}, not a core dump (type {ET_CORE}){hint}",
             path=source.path,
         )
     if not phnum:

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import itertools
+import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -235,3 +237,16 @@ def test_notes_area_outside_the_file_is_a_warning(opened: Opener) -> None:
     spec = Kdump(PAGES, notes=qemu_notes(1), overrides={"size_note": 1 << 40})
     dump = opened(spec.write())
     assert dump.notes == () and "notes" in dump.warnings[0]
+
+
+@pytest.mark.parametrize("codec", ["zlib", "zstd"])
+def test_reads_from_several_threads(opened: Opener, codec: str) -> None:
+    pages = {pfn: page(pfn) for pfn in range(2000)}
+    dump = opened(Kdump(pages, codec=codec).write())
+
+    def work(seed: int) -> bool:
+        chosen = random.Random(seed).choices(range(2000), k=1500)
+        return all(dump.read(pfn * 4096, 4096) == pages[pfn] for pfn in chosen)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(4)))
