@@ -9,6 +9,7 @@ from functools import cached_property
 
 from ..errors import CorruptDump, ExcludedPage, MissingMemory, TruncatedPage, UnsupportedDump
 from ..notes import note_named, walk_notes
+from ..text import printable
 from .base import Dump, Note, Range
 from .elf_types import MAGIC, PT_LOAD, PT_NOTE, ElfHeader, Segment, read_header
 from .intervals import Piece, PieceMap, union
@@ -22,10 +23,10 @@ _LIMIT = 1 << 64
 _MOST_SPARSE = 1024
 _ALWAYS_BELIEVED = 1 << 40
 
-_NT_AUXV, _NT_FILE = 6, 0x46494C45
+_NT_PRPSINFO, _NT_AUXV, _NT_FILE = 3, 6, 0x46494C45
 _QEMU_CORE_ADVICE = (
-    "a core of a user-space process, not of a guest; if it is QEMU's own, "
-    "extract the guest with QEMU's scripts/dump-guest-memory.py in gdb"
+    "to get the guest out of a core of QEMU, load it in gdb and use "
+    "QEMU's scripts/dump-guest-memory.py"
 )
 # Names of notes by which other programs' cores are known, and what those are.
 _FOREIGN = {
@@ -165,9 +166,18 @@ class ElfDump(Dump):
         names = {note.name for note in self.notes}
         what = next((text for name, text in _FOREIGN.items() if name in names), None)
         if any(n.name == "CORE" and n.type in (_NT_AUXV, _NT_FILE) for n in self.notes):
-            what = _QEMU_CORE_ADVICE
+            what = f"the core of a user-space process{self._process()}, not of a guest"
+            raise UnsupportedDump(f"this is {what}: {_QEMU_CORE_ADVICE}", path=self.path)
         if what:
-            raise UnsupportedDump(f"this is {what}; not read here", path=self.path)
+            raise UnsupportedDump(f"this is {what}, which is not read here", path=self.path)
+
+    def _process(self) -> str:
+        """The name of the process, from ``pr_fname`` of the kernel's elf_prpsinfo."""
+        at = 40 if self.header.bits == 64 else 28
+        for note in self.notes:
+            if note.type == _NT_PRPSINFO and note.name == "CORE":
+                return f" ({printable(note.desc[at : at + 16].split(bytes(1), 1)[0])})"
+        return ""
 
     def _read_segments(self) -> None:
         """Turn the PT_LOADs into what is stored where, and what is described at all."""

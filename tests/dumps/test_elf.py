@@ -130,6 +130,13 @@ def test_foreign_cores_are_named(opened: Opener, name: bytes, kind: int, expecte
         opened(Elf(LOADS, notes=note(name, kind, bytes(20))).write())
 
 
+def test_the_core_of_qemu_itself(opened: Opener) -> None:
+    info = bytes(40) + b"qemu-system-x86\0" + bytes(80)
+    notes = note(b"CORE", 1, bytes(336)) + note(b"CORE", 3, info) + note(b"CORE", 6, bytes(320))
+    with pytest.raises(UnsupportedDump, match=r"\(qemu-system-x86\).*dump-guest-memory.py"):
+        opened(Elf([Load(0, LOW, vaddr=0x400000)], notes=notes).write())
+
+
 @pytest.mark.parametrize("bits", [32, 64])
 def test_xen_core_of_sections_alone(opened: Opener, bits: int) -> None:
     image = bytearray(Elf([], bits, notes=bytes(200)).write())
