@@ -50,8 +50,8 @@ class Job:
             if "offset" in self.opening and "format" not in self.opening:
                 raise click.UsageError("--offset goes with --format raw")
             return open_dump(*paths, progress=progress, **self.opening)
-        if paths:
-            raise click.UsageError("inside crash the dump is the session's; give no file name")
+        if paths or self.opening:
+            raise click.UsageError("inside crash the dump is the session's; name no file or format")
         from ..session import open_session_dump
 
         return open_session_dump(self.session)
@@ -164,7 +164,7 @@ def detect(job: Job, dumps: tuple[str, ...], as_json: bool) -> int:
 @click.option("--kernel", metavar="N|live|crashed", help="Which one, where there are several.")
 @click.option("--apply", is_flag=True, help="Inside crash: put the running session right.")
 @click.option("--restart", is_flag=True, help="With --apply: start crash anew in place.")
-@click.option("--dry-run", is_flag=True, help="With --apply: only say what would be done.")
+@click.option("--dry-run", is_flag=True, help="Only say what --apply would do.")
 @click.pass_obj
 def physbase(job: Job, /, **options: Any) -> int:
     """Find where the kernel is: phys_base and the KASLR offset.

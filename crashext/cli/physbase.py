@@ -41,7 +41,7 @@ def run_physbase(job: Job, options: Options) -> int:
     job.answer(answer, location_text(answer), as_json=options.as_json)
     if not answer.found:
         return 1
-    if job.session is not None and options.apply:
+    if job.session is not None and (options.apply or options.dry_run):
         from ..session.apply import apply
 
         job.out.flush()
@@ -86,9 +86,10 @@ def _check(job: Job, options: Options) -> None:
         )
     if job.session is not None and options.vmlinux:
         raise click.UsageError("inside crash the kernel is the session's; --vmlinux has no place")
-    for given, name in ((options.restart, "--restart"), (options.dry_run, "--dry-run")):
-        if given and not options.apply:
-            raise click.UsageError(f"{name} goes with --apply, inside crash")
+    if options.restart and not (options.apply or options.dry_run):
+        raise click.UsageError("--restart goes with --apply, inside crash")
+    if job.session is None and options.dry_run:
+        raise click.UsageError("--dry-run says what --apply would do, inside crash")
     if options.kernel is not None and not _KERNEL.fullmatch(options.kernel):
         raise click.UsageError(f"--kernel takes a number, live or crashed, not {options.kernel!r}")
 

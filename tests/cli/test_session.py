@@ -93,9 +93,10 @@ def test_apply_gives_the_session_the_answer() -> None:
     assert host.applied == [(signed, int(truth["kaslr_offset"], 16))]
 
 
-def test_dry_run_applies_nothing() -> None:
+@pytest.mark.parametrize("args", [("--apply", "--dry-run"), ("--dry-run",)])
+def test_dry_run_applies_nothing(args: tuple[str, ...]) -> None:
     host = StandIn()
-    assert Answer(host, "physbase", "--apply", "--dry-run").status == 0
+    assert Answer(host, "physbase", *args).status == 0
     assert host.applied == []
     assert TRUTHS[SAMPLE]["phys_base"] in host.text
 
@@ -105,7 +106,8 @@ def test_dry_run_applies_nothing() -> None:
     [
         (["detect", "other.dump"], "the session's"),
         (["physbase", "--vmlinux", "x"], "the session's"),
-        (["physbase", "--dry-run"], "--apply"),
+        (["physbase", "--restart"], "--apply"),
+        (["detect", "--format", "raw"], "the session's"),
         (["crash", "a", "b"], "crash already"),
     ],
 )
