@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 
 import pytest
 
@@ -152,3 +153,15 @@ def test_xen_core_of_sections_alone(opened: Opener, bits: int) -> None:
         opened(bytes(image))
     with pytest.raises(CorruptDump, match="without program headers"):
         opened(bytes(image).replace(b".note.Xen", b".note.Xyz"))
+
+
+def test_notes_that_claim_gigabytes_cost_nothing(opened: Opener) -> None:
+    image = bytearray(Elf(LOADS, notes=qemu_notes(1)).write())
+    struct.pack_into("<Q", image, 64 + 128 + 32, 1 << 32)
+    tracemalloc.start()
+    try:
+        dump = opened(bytes(image))
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+    assert not dump.complete and [n.name for n in dump.notes][:2] == ["CORE", "QEMU"]
