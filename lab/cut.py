@@ -43,17 +43,31 @@ _VARIABLES = (
     *("level4_kernel_pgt", "level3_kernel_pgt", "level2_kernel_pgt", "early_top_pgt"),
     *("system_state", "panic_cpu"),
 )
+_KALLSYMS = (
+    "kallsyms_offsets",
+    "kallsyms_markers",
+    "kallsyms_token_table",
+    "kallsyms_token_index",
+)
 _PT_LOAD = 1
 _QEMU_SECTION_HEADERS_SINCE = 192  # e_phoff where QEMU >= 7.2 put them in between
 
 
-def cut(source: Path, vmlinuxes: Sequence[Path], out: Path, *, ram_below: int | None = None) -> int:
+def cut(
+    source: Path,
+    vmlinuxes: Sequence[Path],
+    out: Path,
+    *,
+    ram_below: int | None = None,
+    kallsyms: bool = False,
+) -> int:
     """Write the cut dump to ``out``, whose suffix says the container; return its size.
 
     Args:
         source: an ELF or a kdump; an ELF can be cut to an ELF only.
         vmlinuxes: those of the kernels that may be in the dump.
         ram_below: leave out what lies at this address and above.
+        kallsyms: keep the kernel's own symbol table too (2 MiB in a distribution's kernel).
 
     Raises:
         LabError: ``source`` can't be cut to what ``out`` is named.
@@ -62,7 +76,7 @@ def cut(source: Path, vmlinuxes: Sequence[Path], out: Path, *, ram_below: int | 
     with open_dump(str(source)) as dump:
         wanted = touched_pages(dump, vmlinuxes)
         for vmlinux in vmlinuxes:
-            wanted |= _variables(dump, vmlinux)
+            wanted |= _variables(dump, vmlinux, kallsyms)
         pages = {paddr: page for paddr in wanted if (page := read_page(dump, paddr))}
         out.unlink(missing_ok=True)
         _write(dump, pages, out, ram_below or 1 << 64)
@@ -75,14 +89,20 @@ def shrink(vmlinux: Path, out: Path) -> int:
     return out.stat().st_size
 
 
-def _variables(dump: Dump, vmlinux: Path) -> set[int]:
+def _variables(dump: Dump, vmlinux: Path, kallsyms: bool) -> set[int]:
     """The pages that hold the kernel's own variables, wherever it was found to be."""
     found = locate(dump, vmlinux=str(vmlinux))
     if found.phys_base is None or found.kaslr_offset is None:
         return set()
     move = found.phys_base + found.kaslr_offset - START_KERNEL_MAP
-    symbols = FullVmlinux(vmlinux).symbols(_VARIABLES)
-    return {(symbol.value + move) // PAGE * PAGE for symbol in symbols}
+    full = FullVmlinux(vmlinux)
+    addresses = {symbol.value for symbol in full.symbols(_VARIABLES)}
+    if kallsyms:
+        at = {symbol.name: symbol.value for symbol in full.symbols(_KALLSYMS)}
+        # In between lies an index by name, which takes much room and is not needed to decode.
+        for start, end in ((_KALLSYMS[0], _KALLSYMS[1]), (_KALLSYMS[2], _KALLSYMS[3])):
+            addresses |= {*range(at[start], at[end] + 512, 512)}
+    return {(address + move) // PAGE * PAGE for address in addresses}
 
 
 def _write(dump: Dump, pages: dict[int, bytes], out: Path, ram_below: int) -> None:

@@ -21,10 +21,11 @@ _MOST_BYTES = 210 << 10
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """One sample. ``ram_below`` leaves out RAM (and ROM) from that address on."""
+    """One sample; ``ram_below`` and ``kallsyms`` as for :func:`lab.cut.cut`."""
 
     format: Format
     ram_below: int | None = None
+    kallsyms: bool = False
 
 
 # A plain kdump stores its bitmaps as they are: without the ROM below 4 GiB they are small.
@@ -33,6 +34,8 @@ _PLAIN = Cut("kdump", ram_below=2 << 30)
 _CUTS: dict[str, tuple[Cut, ...]] = {
     "ovmf-kaslr": (Cut("elf"), Cut("flat"), _PLAIN),
     "ovmf-la57": (Cut("elf"),),
+    # A small kernel: its symbol table fits, and lets every check run without a vmlinux.
+    "odd-kernel": (Cut("flat", kallsyms=True),),
     # The bitmaps of much RAM are large in themselves.
     "ram-6g": (Cut("elf"),),
     "ram-16g": (Cut("elf"),),
@@ -64,7 +67,7 @@ def _make(name: str, say: Callable[[str], None], out: Path) -> None:
     for each in _CUTS.get(name, (Cut("flat" if ".kdump" in sources else "elf"),)):
         sample = out / f"{name}.{each.format}"
         source = sources.get(sample.suffix) or sources[".kdump"]
-        size = cut(source, vmlinuxes, sample, ram_below=each.ram_below)
+        size = cut(source, vmlinuxes, sample, ram_below=each.ram_below, kallsyms=each.kallsyms)
         if size > _MOST_BYTES:
             raise LabError(f"{sample.name}: {size} bytes are too many for a sample")
         say(f"{sample.name}: {size} bytes")

@@ -84,4 +84,5 @@ def test_registers_of_all_vcpus() -> None:
 
 def test_link_address_of_a_sample(samples: Path) -> None:
     for vmlinux in samples.glob("vmlinux-*"):
-        assert truth.link_address(vmlinux) == 0xFFFFFFFF81000000
+        start = 0x4000000 if vmlinux.name.endswith("-odd") else 0x1000000
+        assert truth.link_address(vmlinux) == 0xFFFFFFFF80000000 + start
