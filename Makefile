@@ -17,8 +17,9 @@ MANDIR := $(PREFIX)/share/man/man1
 # crash looks in /usr/lib64/crash/extensions first, where there is one.
 EXTENSIONS_DIR ?= $(firstword $(wildcard /usr/lib64/crash/extensions) /usr/lib/crash/extensions)
 PYTEST_ARGS ?=
-# What sample-dumps makes: core is what the tests want; states and big add the rest.
-LAB_GROUPS ?= core
+# What sample-dumps makes, and the tests ask about: core is what people meet, states is
+# what a guest may be in the middle of. big is for `make bench`; built builds a kernel first.
+LAB_GROUPS ?= core states
 # crash and its pager want a terminal's name, even where there is no terminal.
 export TERM ?= dumb
 

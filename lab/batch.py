@@ -64,10 +64,15 @@ def _make_chosen(
 
 
 def _tried(name: str, make: Callable[[], bool], say: Say) -> bool:
-    """Whether it could be made, or was there."""
-    try:
-        make()
-    except LabError as error:
-        say(f"{name}: FAILED: {error}")
-        return False
-    return True
+    """Whether it could be made, or was there.
+
+    A guest under emulation on a busy machine can miss its time: one more try.
+    """
+    for last in (False, True):
+        try:
+            make()
+        except LabError as error:
+            say(f"{name}: FAILED: {error}" + ("" if last else "; once more"))
+        else:
+            return True
+    return False
