@@ -4,7 +4,7 @@ static char *help_qemufix[] = {
 	"qemufix",
 	"find the kernel in a QEMU guest dump and put this session right",
 	"detect [--json]\n"
-	"  qemufix physbase [--json] [--no-cpu-state]\n"
+	"  qemufix physbase [--json] [--no-cpu-state] [--all] [--kernel N|live|crashed]\n"
 	"  qemufix physbase --apply [--dry-run | --restart]",
 	"  QEMU and libvirt dump a guest's memory from outside, without knowing where",
 	"  the guest's kernel is. This command finds it in the session's dump.",
@@ -15,6 +15,9 @@ static char *help_qemufix[] = {
 	"",
 	"        --json  print the answer as JSON.",
 	"--no-cpu-state  do not use the vCPUs' registers that QEMU saved.",
+	"         --all  search all of RAM, and list every kernel that is there.",
+	"      --kernel  which one to take: its number in the list, the one that a vCPU",
+	"                runs in, or the one that crashed.",
 	"       --apply  give the session the values found: a session started with",
 	"                --minimal becomes a full one as it runs; any other starts again",
 	"                with the right options. If a step fails, nothing is changed.",
