@@ -57,7 +57,7 @@ class Qevm:
         return b"\x7e" + struct.pack(">I", 2)
 
     def _records(self, blocks: dict[str, dict[int, bytes]]) -> bytes:
-        out = b""
+        out = bytearray()
         for name, pages in blocks.items():
             known = 0
             for index, page in pages.items():
@@ -65,7 +65,7 @@ class Qevm:
                 out += struct.pack(">Q", index * 4096 | flags | known)
                 out += (b"" if known else counted(name.encode())) + body
                 known = 0x20
-        return out + struct.pack(">Q", 0x10)
+        return bytes(out + struct.pack(">Q", 0x10))
 
     def _body(self, page: bytes) -> tuple[int, bytes]:
         if page == page[:1] * len(page):
