@@ -26,14 +26,16 @@ pytestmark = [pytest.mark.crash, pytest.mark.lab]
 #: For every case.
 COMMANDS = """
 sys; kmem -i; kmem -s; mod; bt -a; ps; log; mach; irq; timer; runq; net; dev; files
-sym linux_banner; struct task_struct.pid,comm,stack init_task; p jiffies; p init_uts_ns; p __per_cpu_offset
+sym linux_banner; struct task_struct.pid,comm,stack init_task; p jiffies
+p init_uts_ns; p __per_cpu_offset
 rd linux_banner 16; dis -l schedule; list task_struct.tasks -h init_task; foreach bt; help -m
 """
 #: For these in addition.
 LONG = ("ovmf-kaslr.elf", "ovmf-la57.elf")
 MORE = """
 kmem -v; kmem -n; kmem -o; bt 0; bt -t; ps -a; ps -t; ps -l; mach -m; mach -c; irq -s; irq -d
-dev -i; dev -d; vm; task 0; sym schedule; sym -l; p runqueues:a; rd -a linux_banner; dis -r schedule; swap
+dev -i; dev -d; vm; task 0; sym schedule; sym -l; p runqueues:a; rd -a linux_banner
+dis -r schedule; swap
 waitq init_task; ipcs; ptov 1000000; fuser /; gdb info line schedule; gdb print init_task.comm
 help -k; help -o; help -t; help -v
 """
