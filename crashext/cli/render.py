@@ -36,7 +36,7 @@ def location_text(answer: Location) -> Iterator[str]:
     if not answer.found and answer.evidence:
         yield "evidence:"
         yield from _aligned((e.name, _held(e.held) + printable(e.value)) for e in answer.evidence)
-    yield from _warnings(answer.warnings)
+    yield from _warnings(w for w in answer.warnings if w != answer.reason)
 
 
 def _kernels(kernels: Sequence[dict[str, Any]]) -> Iterator[str]:
