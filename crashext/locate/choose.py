@@ -35,7 +35,7 @@ def confidence(image: Image) -> Confidence:
     if not held:
         return "weak" if image.candidates else "none"
     own = held & {"phys_base", "init_top_pgt"}
-    if "linux_banner" in held:
+    if "linux_banner" in held and image.has_all_symbols:
         if "cpu_page_tables" in held and own:
             return "certain"
         if image.matches_vmlinux and len(own) == 2:
@@ -70,6 +70,8 @@ def _of_live(sound: list[Image], live: list[Image]) -> Choice:
         if len(crashed) == 1:
             return Choice(crashed[0], "it crashed, and a capture kernel runs after it")
         return Choice(None, "a capture kernel runs, but the kernel that crashed can't be told")
+    if len(live) == 1 and len(sound) > 1 and not live[0].has_all_symbols:
+        return Choice(None, "without its symbols the kernel that runs may be a capture kernel")
     if len(live) == 1:
         return Choice(live[0], f"{_vcpus(live[0])} in it")
     places = ", ".join(f"{i.phys_base:#x} ({_vcpus(i)})" for i in live)

@@ -65,6 +65,11 @@ class Image:
         return self.symbols.origin != "none"
 
     @property
+    def has_all_symbols(self) -> bool:
+        """True when any symbol can be looked up, not just the few that VMCOREINFO names."""
+        return self.symbols.origin in ("vmlinux", "kallsyms")
+
+    @property
     def held(self) -> tuple[str, ...]:
         """The names of the checks that bear the image out."""
         return tuple(name for name, check in self.checks.items() if check.held)

@@ -44,7 +44,7 @@ def check(dump: Path, truth: dict[str, Any], vmlinux: str | None, use_cpu_state:
 #: States told by kallsyms alone without a vmlinux, which is too large for a sample.
 NEEDS_KALLSYMS = {
     "early-setup", "early-tables", "efi-call", "forged", "kdump-capture", "kdump-smp",
-    "reset-booted",
+    "kexec-other", "kexec-stale-note", "reset-booted",
 }  # fmt: skip
 
 

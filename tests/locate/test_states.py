@@ -213,3 +213,17 @@ def test_empty_memory_is_not_called_encrypted(tmp_path: Path) -> None:
     location = find(Guest(), None, tmp_path)
     assert not location.found
     assert not location.warnings
+
+
+def test_without_symbols_a_capture_kernel_is_not_taken_for_the_answer(tmp_path: Path) -> None:
+    """Neither vmlinux nor kallsyms: the kernel that runs may be there because another crashed."""
+    crashed = Kernel()
+    capture = replace(crashed, text_paddr=0xC000000, kaslr=0x8000000, vmcoreinfo_page=0xD000000)
+    guest = Guest()
+    guest.boot(crashed)
+    guest.boot(capture)
+    guest.run_cpu(capture)
+    location = find(guest, None, tmp_path)
+    assert not location.found
+    assert "capture kernel" in location.reason
+    assert len(location.kernels) == 2
