@@ -30,7 +30,7 @@ from .source import Source
 
 _MAX_BITMAP = 1 << 29  # bytes: 16 TiB of guest memory in pages of 4 KiB
 _BELIEVED_BITMAP = 1 << 22  # bytes: may be larger than a flattened file, whose holes are zeros
-_MAX_RANGES = 1 << 20
+_MAX_RANGES = 1 << 18
 _MAX_NOTES = 1 << 26
 _MAX_VMCOREINFO = 1 << 20
 _MACHINES = {"i686": "i386", "i586": "i386", "S390X": "s390x"}
