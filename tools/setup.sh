@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 PACKAGES="crash makedumpfile qemu-system-x86 ovmf busybox-static kexec-tools
-	ca-certificates cpio gcc libc6-dev liblzo2-dev make python3 python3-dev python3-venv"
+	ca-certificates cpio gcc libc6-dev liblzo2-dev make python3 python3-dev python3-libkdumpfile python3-venv"
 PYTHON=${PYTHON:-/usr/bin/python3}
 VENV=.venv
 STAMP=$VENV/.complete
