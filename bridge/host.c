@@ -4,6 +4,17 @@
 #include "guard.h"
 #include "host.h"
 
+/*
+ * Whether the stages of reinit.c are known to be this crash's own start: they
+ * were held against the sources of crash 8 and tried there, with its gdb 10.
+ * From a full session there is no way back to the state before kernel_init().
+ */
+static int can_reinit(void)
+{
+	return STRNEQ(CRASH_VERSION, "8.") && (pc->flags & MINIMAL_MODE) && DUMPFILE() &&
+	       !XEN_HYPER_MODE() && can_relocate_gdb();
+}
+
 static uint32_t session_flags(void)
 {
 	uint32_t flags = 0;
@@ -16,8 +27,7 @@ static uint32_t session_flags(void)
 		flags |= QFX_RC_FILE;
 #ifdef X86_64
 	flags |= QFX_TRANSLATION;
-	/* From a full session there is no way back to the state before kernel_init(). */
-	if ((flags & QFX_MINIMAL) && DUMPFILE() && !XEN_HYPER_MODE() && can_relocate_gdb())
+	if (can_reinit())
 		flags |= QFX_IN_PROCESS;
 #endif
 	return flags;

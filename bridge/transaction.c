@@ -157,6 +157,25 @@ static int session_side(pid_t copy, int from_copy, int log, uint32_t limit_ms)
 	return -1;
 }
 
+static void set_gdb_threads(void *number)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "maintenance set worker-threads %s", (char *)number);
+	gdb_pass_through(command, pc->nullfp, GNU_RETURN_ON_ERROR);
+}
+
+/*
+ * gdb reads symbols with a pool of threads (mod -s does).  A forked copy has none
+ * of them and would wait for their results for ever, so they leave before; without
+ * a pool gdb does the work itself.
+ */
+static pid_t fork_without_threads(void)
+{
+	guarded(set_gdb_threads, "0");
+	return fork_copy();
+}
+
 int run_transaction(const struct target *target, uint32_t limit_ms)
 {
 	static struct offsets offsets;
@@ -166,7 +185,7 @@ int run_transaction(const struct target *target, uint32_t limit_ms)
 	if (log < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) < 0)
 		return error(INFO, "can't fork the session: %s\n", strerror(errno)), -1;
 	note_offsets(&offsets);
-	copy = fork_copy();
+	copy = fork_without_threads();
 	if (copy == 0) {
 		close(line[0]);
 		copy_side(target, line[1], log);
@@ -178,6 +197,7 @@ int run_transaction(const struct target *target, uint32_t limit_ms)
 	else
 		result = session_side(copy, line[0], log, limit_ms);
 	restore_offsets(&offsets);
+	guarded(set_gdb_threads, "unlimited");
 	close(line[0]);
 	close(log);
 	return result;

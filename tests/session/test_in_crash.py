@@ -205,3 +205,17 @@ def test_loading_is_cheap(tmp_path: Path) -> None:
     assert "qemufix.so" in maps
     assert "_host.so" in maps
     assert "libpython" not in maps
+
+
+def test_module_symbols_load_in_an_applied_session(tmp_path: Path) -> None:
+    """gdb reads them with threads, which a forked copy does not have."""
+    case = guest("ovmf-vmcoreinfo.kdump")
+    modules = case.vmlinux.parent / case.vmlinux.name.replace("vmlinux", "modules")
+    module = modules / "qemu_fw_cfg.ko"
+    if not module.exists():
+        pytest.skip(f"the lab keeps no {module.name}")
+    commands = [f"extend {PLUGIN}", "qemufix physbase --apply", f"mod -s qemu_fw_cfg {module}",
+                "mod | grep qemu_fw_cfg > mod", "sym -m qemu_fw_cfg > symbols"]  # fmt: skip
+    out = run_crash(case.argv(*WRONG), commands, cwd=tmp_path).out
+    assert str(module) in (tmp_path / "mod").read_text(), out
+    assert "fw_cfg_is_mmio" in (tmp_path / "symbols").read_text()
