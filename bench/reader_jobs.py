@@ -38,14 +38,13 @@ def theirs(path: str) -> Callable[[int, int], bytes]:
     return lambda paddr, size: context.read(space, paddr, size)
 
 
-def sequential(read: Callable[[int, int], bytes], ram: range) -> int:
-    """All of it from the start to the end."""
-    for paddr in range(ram.start, ram.stop, READ):
-        read(paddr, min(READ, ram.stop - paddr))
-    return len(ram) // PAGE
+def sequential(read: Callable[[int, int], bytes], ram: range, first: int, step: int) -> int:
+    """From the start to the end, every ``step``-th MiB from the ``first`` on."""
+    chunks = range(ram.start + (first - 1) * READ, ram.stop, step * READ)
+    return sum(len(read(paddr, min(READ, ram.stop - paddr))) for paddr in chunks) // PAGE
 
 
-def scattered(read: Callable[[int, int], bytes], ram: range) -> int:
+def scattered(read: Callable[[int, int], bytes], ram: range, _first: int, _step: int) -> int:
     """Pages here and there."""
     chance = random.Random(1)
     count = 20000
@@ -89,11 +88,10 @@ def main() -> None:
     else:
         how, who = job.split("-")
         ours, ram = opened(path)
-        share = len(ram) // last // PAGE * PAGE
-        ram = ram[(first - 1) * share : first * share]
         read = ours if who == "ours" else theirs(path)
         started = time.process_time()
-        done = {"sequential": sequential, "random": scattered}[how](read, ram)
+        work = sequential if how == "sequential" else scattered
+        done = work(read, ram, first, last)
     print(time.process_time() - started, done)
 
 
