@@ -93,6 +93,11 @@ class CrashHost:
         return _text(self._facts().version)
 
     @property
+    def machine(self) -> str:
+        """The architecture that this crash is for."""
+        return _text(self._facts().machine)
+
+    @property
     def minimal(self) -> bool:
         """Whether the session is a minimal one."""
         return self._is(_MINIMAL)

@@ -33,6 +33,10 @@ class Host(Protocol):
         """Version of the running crash, such as "8.0.2"."""
 
     @property
+    def machine(self) -> str:
+        """The architecture that this crash is for, as it names it: "X86_64", "ARM64"."""
+
+    @property
     def minimal(self) -> bool:
         """Whether the session was started with ``--minimal`` and still is minimal."""
 

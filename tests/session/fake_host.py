@@ -16,6 +16,7 @@ class FakeHost:
     dumpfile: str | None = "guest.elf"
     namelist: str = "vmlinux"
     crash_version: str = "8.0.2"
+    machine: str = "X86_64"
     minimal: bool = True
     can_reinit: bool = True
     in_rc_file: bool = False

@@ -76,6 +76,7 @@ def test_format_that_only_crash_knows_is_read_through_crash(tmp_path: Path) -> N
         assert dump.read(6 << 20, 16) == b"\xaa" * 16
         assert next(dump.page_heads(8)) == (6 << 20, b"\xaa" * 8)
         assert "through crash" in dump.warnings[0]
+        assert dump.arch == "x86_64"
 
 
 def test_all_files_of_a_split_dump_are_opened(
