@@ -112,8 +112,8 @@ class Dump(ABC):
     ) -> Iterator[int]:
         """Addresses of the pages that hold one of ``marks``, ascending.
 
-        A mark is an offset in the page and the bytes wanted there. A compressed page
-        whose stored size lies outside ``stored`` is taken to hold none. ``progress`` is
+        A mark is an offset in the page and the bytes wanted there. A page that
+        zlib compressed to a size outside ``stored`` is taken to hold none. ``progress`` is
         called now and then with the fraction of RAM done. Formats override this where
         they can tell faster than by looking at every page.
         """

@@ -105,6 +105,8 @@ class KdumpDump(PagedDump):
         from .marks import pattern
 
         size = max(offset + len(wanted) for offset, wanted in marks)
+        if stored is not None and self.compression not in ("zlib", "zstd"):
+            stored = range(stored.start, self.page_size)  # lzo and snappy make less of text
         for pfn in self._pages.matching(pattern(marks).match, size, stored, progress):
             yield pfn * self.page_size
 

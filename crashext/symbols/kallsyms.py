@@ -17,7 +17,7 @@ exactly the room that their count and lengths say, and the base is the image's s
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -52,8 +52,7 @@ def decode(block: bytes, vaddr: int, text_vaddr: int, wanted: frozenset[str]) ->
                 continue
             addresses = _addresses(block, tokens, count_at, count, text_vaddr)
             if addresses is not None:
-                names = _names(block, count_at + 8, count, tokens)
-                return _select(names, addresses, wanted)
+                return _select(block, count_at + 8, tokens, addresses, wanted)
     return {}
 
 
@@ -153,25 +152,35 @@ def _addresses(
     return None
 
 
-def _names(block: bytes, at: int, count: int, tokens: _Tokens) -> Iterator[bytes]:
-    """The ``count`` decompressed names from ``at``, each with its type letter in front."""
-    text = tokens.text
-    for _ in range(count):
-        length, at = _length(block, at)
-        yield b"".join([text[c] for c in block[at : at + length]])
-        at += length
-
-
 def _select(
-    names: Iterator[bytes], addresses: tuple[int, ...], wanted: frozenset[str]
+    block: bytes, at: int, tokens: _Tokens, addresses: tuple[int, ...], wanted: frozenset[str]
 ) -> dict[str, int]:
-    """The addresses of the wanted names; the first of a name wins."""
+    """The addresses of the wanted names, which start at ``at``; the first of a name wins.
+
+    Decompressing 100 000 names takes 0.2 s. Nearly all are ruled out by their first and
+    last token alone: a type letter with the beginning of a wanted name, and an end of one.
+    """
     found: dict[str, int] = {}
     keys = {name.encode(): name for name in wanted}
-    for name, address in zip(names, addresses, strict=True):
-        key = keys.get(name[1:])
-        if key is not None:
-            found.setdefault(key, address)
-            if len(found) == len(keys):
-                break
+    firsts, lasts = _ends(tokens.text, keys)
+    for address in addresses:
+        length, start = _length(block, at)
+        at = start + length
+        if block[at - 1] not in lasts or block[start] not in firsts:
+            continue
+        name = b"".join([tokens.text[c] for c in block[start:at]])[1:]
+        if name in keys:
+            found.setdefault(keys[name], address)
     return found
+
+
+def _ends(text: tuple[bytes, ...], names: Iterable[bytes]) -> tuple[set[int], set[int]]:
+    """Codes of tokens that a wanted name, its type letter in front, can start and end with."""
+    firsts = {c for c, t in enumerate(text) if t and any(n.startswith(t[1:]) for n in names)}
+    lasts = {c for c, t in enumerate(text) if t and any(_ends_with(n, t) for n in names)}
+    return firsts, lasts
+
+
+def _ends_with(name: bytes, token: bytes) -> bool:
+    """Whether ``token`` is an end of the name, or all of it with a type letter in front."""
+    return name.endswith(token) or name == token[1:]

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Seconds that one full search for VMCOREINFO takes: ``python -m bench.search JOB FILE``.
+
+``ours`` is the way of crashext.locate, ``naive`` the loop of bench.naive. Both look for
+the same texts in the same file; the interpreter's start and imports are not counted.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import crashext
+from bench import naive
+from crashext.locate.context import Context
+from crashext.locate.from_vmcoreinfo_memory import texts
+from crashext.locate.memory import PhysMemory
+
+
+def ours(path: str) -> int:
+    """VMCOREINFO texts in the dump, as the search finds them."""
+    with crashext.open_dump(path) as dump:
+        return len(list(texts(Context(dump, PhysMemory(dump.read)))))
+
+
+JOBS = {"ours": ours, "naive": naive.count}
+
+if __name__ == "__main__":
+    job, path = JOBS[sys.argv[1]], sys.argv[2]
+    start = time.perf_counter()
+    if not job(path):
+        sys.exit(f"bench: no VMCOREINFO found in {path}")
+    print(time.perf_counter() - start)
