@@ -3,6 +3,7 @@
 # Install what building, testing and the lab need: the Debian packages that are
 # missing (with sudo unless root), then a virtual environment in .venv from
 # Debian's own python3, which is the one that the plugin embeds. Safe to repeat.
+# `setup.sh venv` leaves the Debian packages alone.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -56,5 +57,5 @@ make_venv() {
 	touch "$STAMP"
 }
 
-install_packages
+[ "${1:-}" = venv ] || install_packages
 make_venv

@@ -72,6 +72,10 @@ def _nowhere() -> TextIO:
     return Path(os.devnull).open("w", encoding="ascii")
 
 
+#: What the command line and the vmlinux reader stand on: module and package.
+_NEEDED = {"click": "click", "elftools": "pyelftools"}
+
+
 def _verdict(error: Exception) -> tuple[str, int]:
     """One line for the user, and the exit status."""
     if isinstance(error, SessionError):
@@ -81,5 +85,11 @@ def _verdict(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}", EXIT_FILE
+    if isinstance(error, ModuleNotFoundError) and error.name in _NEEDED:
+        return (
+            f"the Python package {_NEEDED[error.name]} is not installed here: "
+            "run `make setup` in the source tree, or install it with pip",
+            EXIT_BUG,
+        )
     problem = f"unexpected {type(error).__name__}: {error} (a bug: please report it)"
     return problem, EXIT_BUG

@@ -22,6 +22,7 @@ class StandIn:
     dumpfile: str | None = str(SAMPLE)
     namelist = str(VMLINUX)
     crash_version = "8.0.2"
+    machine = "X86_64"
     minimal = True
     can_reinit = True
     in_rc_file = False
