@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -40,9 +41,9 @@ class BlockSource(Source):
         self.stored = min(self.size, inner.size * 1000)
         self._cache = PageCache(max(block.size for block in blocks), _CACHED)
 
+    @abstractmethod
     def unpack(self, block: Block, data: bytes) -> bytes:
         """The ``block.size`` bytes that ``data`` unpacks to, or a ValueError."""
-        raise NotImplementedError
 
     def pread(self, offset: int, size: int) -> bytes:
         """Bytes of the image, see :meth:`Source.pread`."""
