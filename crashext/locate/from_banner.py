@@ -48,17 +48,13 @@ def propose(context: Context) -> Iterator[Candidate]:
 def twins(context: Context, image: Image) -> Iterator[Candidate]:
     """Other images in RAM of the build that ``image`` was found to be; itself included."""
     linux_banner, phys_base = image.vaddr("linux_banner"), image.vaddr("phys_base")
-    known = image.text_vaddr, linux_banner, phys_base, image.kaslr_offset, image.banner
-    if None in known:
+    text, offset, banner = image.text_vaddr, image.kaslr_offset, image.banner
+    if linux_banner is None or phys_base is None:
         return
-    offset = image.kaslr_offset or 0
-    build = Build(
-        image.banner or b"",
-        ((image.text_vaddr or 0) & -PMD_SIZE) - offset,
-        (linux_banner or 0) - offset,
-        (phys_base or 0) - offset,
-    )
-    yield from images_of(context, build)
+    if text is None or offset is None or banner is None:
+        return
+    base = (text & -PMD_SIZE) - offset
+    yield from images_of(context, Build(banner, base, linux_banner - offset, phys_base - offset))
 
 
 def images_of(context: Context, build: Build) -> Iterator[Candidate]:

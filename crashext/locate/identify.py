@@ -46,7 +46,7 @@ def identify(context: Context, image: Image, runs: list[Mapping]) -> None:
         if image.banner is None:
             match = _BANNER.search(block)
             image.banner = match.group()[:-1] if match else None
-        found = kallsyms.decode(block, run.vaddr, image.text_vaddr, WANTED)
+        found = kallsyms.decode(block, image.text_vaddr, WANTED)
         if found:
             image.symbols = KnownSymbols(found, "kallsyms")
             return

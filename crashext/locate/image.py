@@ -13,7 +13,7 @@ from .candidate import Candidate
 from .result import Evidence
 
 
-@dataclass
+@dataclass(eq=False)
 class Image:
     """A kernel image at ``phys_base``; what is not known is None.
 

@@ -37,14 +37,13 @@ class _Tokens:
     end: int
 
 
-def decode(block: bytes, vaddr: int, text_vaddr: int, wanted: frozenset[str]) -> dict[str, int]:
+def decode(block: bytes, text_vaddr: int, wanted: frozenset[str]) -> dict[str, int]:
     """Run-time addresses of the ``wanted`` symbols, from a copy of the image's .rodata.
 
-    ``block`` is the memory at the 8-byte aligned run-time address ``vaddr``;
-    ``text_vaddr`` is that of ``_text``. Returns what was found; empty where the block
-    holds no (or a damaged) kallsyms.
+    ``block`` starts at an 8-byte aligned address, as all tables do; ``text_vaddr`` is the
+    run-time address of ``_text``. Returns what was found; empty where the block holds no
+    (or a damaged) kallsyms.
     """
-    del vaddr  # all tables are 8-byte aligned in the image, and so is the block
     for tokens in _token_tables(block):
         for count_at, count in _counts(block, tokens):
             names_end = _skip_names(block, count_at + 8, count, tokens.start)

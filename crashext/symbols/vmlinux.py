@@ -142,11 +142,6 @@ class Vmlinux:
         data = self.read(vaddr, size) if size <= _MAX_TEXT * 16 else None
         return None if data is None else find_build_id(data)
 
-    @property
-    def notes_range(self) -> tuple[int, int] | None:
-        """Linked address and size of the ``.notes`` section."""
-        return self._notes
-
     def _find(self, name: bytes) -> int | None:
         # Whole names first; a linker may also have stored one as the tail of another.
         return next((v for v in map(self._search, (b"\0" + name, name)) if v is not None), None)

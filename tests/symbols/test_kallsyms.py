@@ -86,7 +86,7 @@ def block(layout: str) -> bytes:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layout(layout: str) -> None:
-    assert kallsyms.decode(block(layout), TEXT + 0x1000000, TEXT, WANTED) == {
+    assert kallsyms.decode(block(layout), TEXT, WANTED) == {
         "_text": TEXT,
         "linux_banner": TEXT + 700 * 0x40,
         "phys_base": TEXT + 1500 * 0x40,
@@ -94,18 +94,18 @@ def test_layout(layout: str) -> None:
 
 
 def test_the_base_has_to_be_the_start_of_the_image() -> None:
-    assert kallsyms.decode(block("6.4"), TEXT, TEXT + 0x200000, WANTED) == {}
+    assert kallsyms.decode(block("6.4"), TEXT + 0x200000, WANTED) == {}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_damage_gives_nothing_false_and_no_error(layout: str) -> None:
     whole = block(layout)
     random = Random(3)
-    truth = kallsyms.decode(whole, TEXT, TEXT, WANTED)
+    truth = kallsyms.decode(whole, TEXT, WANTED)
     for _ in range(40):
         damaged = bytearray(whole)
         for _ in range(20):
             damaged[random.randrange(len(damaged))] = random.randrange(256)
         end = random.randrange(len(damaged)) if random.random() < 0.3 else len(damaged)
-        found = kallsyms.decode(bytes(damaged[:end]), TEXT, TEXT, WANTED)
+        found = kallsyms.decode(bytes(damaged[:end]), TEXT, WANTED)
         assert set(found) <= set(truth)
