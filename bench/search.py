@@ -12,15 +12,18 @@ import time
 
 import crashext
 from bench import naive
+from crashext.arch import architecture_of
 from crashext.locate.context import Context
-from crashext.locate.from_vmcoreinfo_memory import texts
 from crashext.locate.memory import PhysMemory
+from crashext.locate.ways.vmcoreinfo_memory import texts
 
 
 def ours(path: str) -> int:
     """VMCOREINFO texts in the dump, as the search finds them."""
     with crashext.open_dump(path) as dump:
-        return len(list(texts(Context(dump, PhysMemory(dump.read)))))
+        arch = architecture_of(dump.arch)
+        assert arch is not None
+        return len(list(texts(Context(dump, PhysMemory(dump.read), arch))))
 
 
 JOBS = {"ours": ours, "naive": naive.count}

@@ -10,6 +10,8 @@ from typing import Any
 from crashext import open_dump
 from crashext.dumps.base import Dump
 from crashext.locate import locate
+from crashext.locate.image.body import fixed_spots
+from crashext.symbols.vmlinux import Vmlinux
 
 from .elf_writer import Segment, pack_note, write_core
 from .errors import LabError
@@ -25,7 +27,15 @@ SYMBOLS = (
     *("page_offset_base", "vmalloc_base", "vmemmap_base", "idt_table", "vmcoreinfo_data"),
     *("vmcoreinfo_note", "vmcoreinfo_size", "asm_exc_divide_error", "divide_error"),
     *("early_idt_handler_array", "saved_command_line", "boot_params", "elfcorehdr_addr"),
-    *("__start_notes", "__stop_notes", "__per_cpu_start", "__per_cpu_end", "__per_cpu_offset"),
+    *(
+        "__start_rodata",
+        "__end_rodata",
+        "__start_notes",
+        "__stop_notes",
+        "__per_cpu_start",
+        "__per_cpu_end",
+        "__per_cpu_offset",
+    ),
     *("init_task", "node_online_map", "kallsyms_names", "kallsyms_num_syms"),
     *("kallsyms_token_table", "kallsyms_token_index", "kallsyms_offsets"),
     *("level2_kernel_pgt", "level3_kernel_pgt", "level4_kernel_pgt", "system_state", "panic_cpu"),
@@ -41,7 +51,7 @@ _VARIABLES = (
     *("page_offset_base", "vmalloc_base", "vmemmap_base", "idt_table", "vmcoreinfo_data"),
     *("saved_command_line", "boot_params", "elfcorehdr_addr", "__start_notes", "sme_me_mask"),
     *("level4_kernel_pgt", "level3_kernel_pgt", "level2_kernel_pgt", "early_top_pgt"),
-    *("system_state", "panic_cpu"),
+    *("system_state", "panic_cpu", "crashing_cpu", "crashk_res"),
 )
 _KALLSYMS = (
     "kallsyms_offsets",
@@ -58,6 +68,7 @@ def cut(
     vmlinuxes: Sequence[Path],
     out: Path,
     *,
+    stand_ins: Sequence[Path] = (),
     ram_below: int | None = None,
     kallsyms: bool = False,
 ) -> int:
@@ -66,6 +77,7 @@ def cut(
     Args:
         source: an ELF or a kdump; an ELF can be cut to an ELF only.
         vmlinuxes: those of the kernels that may be in the dump.
+        stand_ins: the small ones that the result will be searched with, if others.
         ram_below: leave out what lies at this address and above.
         kallsyms: keep the kernel's own symbol table too (2 MiB in a distribution's kernel).
 
@@ -74,7 +86,7 @@ def cut(
         crashext.errors.CrashExtError: the dump or a vmlinux can't be used.
     """
     with open_dump(str(source)) as dump:
-        wanted = touched_pages(dump, vmlinuxes)
+        wanted = touched_pages(dump, stand_ins or vmlinuxes)
         for vmlinux in vmlinuxes:
             wanted |= _variables(dump, vmlinux, kallsyms)
         pages = {paddr: page for paddr in wanted if (page := read_page(dump, paddr))}
@@ -85,7 +97,8 @@ def cut(
 
 def shrink(vmlinux: Path, out: Path) -> int:
     """Write the small stand-in for a vmlinux; return its size."""
-    write_vmlinux(FullVmlinux(vmlinux), SYMBOLS, out)
+    with Vmlinux(str(vmlinux)) as opened:
+        write_vmlinux(FullVmlinux(vmlinux), SYMBOLS, out, fixed_spots(opened))
     return out.stat().st_size
 
 

@@ -23,6 +23,7 @@ _ET_CORE = 4
 _EM_X86_64 = 62
 _PT_LOAD, _PT_NOTE = 1, 4
 _SHT_STRTAB = 3
+_ABSENT = (1 << 64) - 1  # p_offset of memory that is not in the file, as QEMU's begin/length has it
 _SECTION_NAMES = b"\0.shstrtab\0"
 
 
@@ -47,11 +48,21 @@ class _Load:
     start: int
     end: int
     pages: list[bytes] = field(default_factory=list)
+    absent: bool = False
+
+    def parted(self) -> Iterator[_Load]:
+        """The pages that are held, and what lies behind them, each on its own."""
+        middle = self.start + PAGE * len(self.pages)
+        if self.pages:
+            yield _Load(self.segment, self.start, middle, self.pages)
+        if middle < self.end:
+            yield _Load(self.segment, middle, self.end, absent=True)
 
     def header(self, offset: int) -> bytes:
         """The program header."""
         vaddr = self.segment.vaddr + self.start - self.segment.start
         filesz, memsz = PAGE * len(self.pages), self.end - self.start
+        offset = offset if filesz or not self.absent else _ABSENT
         return PHDR.pack(_PT_LOAD, self.segment.flags, offset, vaddr, self.start, filesz, memsz, 0)
 
 
@@ -75,9 +86,12 @@ def write_core(
 
     Each run of pages is a PT_LOAD whose p_memsz reaches on to the next run: what lies
     between is described, and not in the file. With ``section_headers`` they come before
-    the program headers, as QEMU has them since 7.2.
+    the program headers, as QEMU has them since 7.2. Without them, where segments cut short
+    would be taken for makedumpfile's, what lies between is a segment of its own, absent.
     """
     loads = [load for segment in segments for load in _loads(segment, pages)]
+    if not section_headers:
+        loads = [part for load in loads for part in load.parted()]
     shnum = 2 if section_headers else 0
     phoff = EHDR.size + shnum * SHDR.size
     notes_at = phoff + (1 + len(loads)) * PHDR.size

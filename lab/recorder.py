@@ -45,15 +45,22 @@ def touched_pages(dump: Dump, vmlinuxes: Iterable[Path]) -> set[int]:
     pages: set[int] = set()
     for vmlinux in helps:
         for use_cpu_state in (True, False):
-            recorder = Recorder(dump)
-            locate(
-                cast(Dump, recorder),
-                vmlinux=vmlinux,
-                use_cpu_state=use_cpu_state,
-                everything=not use_cpu_state,
-            )
-            pages |= _wanted(dump, recorder.touched)
+            # Some pages are drawn by lot: those of one run, but not of the other.
+            runs = [_touched(dump, vmlinux, use_cpu_state) for _ in range(2)]
+            pages |= _wanted(dump, runs[0]) & _wanted(dump, runs[1])
     return pages
+
+
+def _touched(dump: Dump, vmlinux: str | None, use_cpu_state: bool) -> list[int]:
+    """What one search reads, in order."""
+    recorder = Recorder(dump)
+    locate(
+        cast(Dump, recorder),
+        vmlinux=vmlinux,
+        use_cpu_state=use_cpu_state,
+        everything=not use_cpu_state,
+    )
+    return recorder.touched
 
 
 def _wanted(dump: Dump, touched: list[int]) -> set[int]:

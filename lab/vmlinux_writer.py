@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -106,8 +106,12 @@ class FullVmlinux:
             at = self._data.find(text, at + 1, end)
 
 
-def write_vmlinux(full: FullVmlinux, names: Iterable[str], out: Path) -> None:
+def write_vmlinux(
+    full: FullVmlinux, names: Iterable[str], out: Path, pages: Sequence[int] = ()
+) -> None:
     """Write the small stand-in with the symbols of ``names`` that there are.
+
+    ``pages`` are linked addresses whose 4 KiB are kept as well.
 
     Raises:
         LabError: ``_text`` or ``linux_banner`` is not among them.
@@ -125,7 +129,9 @@ def write_vmlinux(full: FullVmlinux, names: Iterable[str], out: Path) -> None:
                 _Section(".rodata", _SHT_PROGBITS, full.read(banner, _BANNER_BYTES), banner),
                 _Section(".notes", _SHT_NOTE, full.read(notes.sh_addr, notes.sh_size),
                          notes.sh_addr, align=4),
-                *_symbol_sections(symbols, strtab=5),
+                *(_Section(f".page{number}", _SHT_PROGBITS, full.read(page, 4096), page)
+                  for number, page in enumerate(pages)),
+                *_symbol_sections(symbols, strtab=5 + len(pages)),
             ]
         )
     )  # fmt: skip

@@ -1,2 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Architecture facts: one family of modules per architecture."""
+"""Architecture facts: one folder for each, one line for each in ``ARCHITECTURES``."""
+
+from __future__ import annotations
+
+from .base import Architecture
+from .x86_64 import X86_64
+
+__all__ = ["ARCHITECTURES", "CRASH_MACHINES", "QEMU_MACHINES", "architecture_of"]
+
+ARCHITECTURES: tuple[Architecture, ...] = (X86_64(),)
+
+#: What QEMU writes as utsname.machine, whatever the guest (dump/dump.c, target/*/arch_dump.c).
+QEMU_MACHINES = ("x86_64", "i686", "S390X", "Unknown")
+#: crash's names (pc->machine_type) to those of :class:`crashext.dumps.base.Dump`.
+CRASH_MACHINES = {"X86_64": "x86_64", "ARM64": "aarch64", "X86": "i386"}
+
+
+def architecture_of(arch: str) -> Architecture | None:
+    """The descriptor for a dump that says it is of ``arch``, None where there is none yet."""
+    return next((a for a in ARCHITECTURES if arch in a.dump_arches), None)

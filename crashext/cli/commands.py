@@ -161,7 +161,7 @@ def detect(job: Job, dumps: tuple[str, ...], as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
 @click.option("--no-cpu-state", is_flag=True, help="Do not use the vCPUs' saved registers.")
 @click.option("--all", "everything", is_flag=True, help="Search all RAM, list every kernel.")
-@click.option("--kernel", metavar="N|live|crashed", help="Which one, where there are several.")
+@click.option("--kernel", metavar="ID|live|crashed", help="Which one, where there are several.")
 @click.option("--apply", is_flag=True, help="Inside crash: put the running session right.")
 @click.option("--restart", is_flag=True, help="With --apply: start crash anew in place.")
 @click.option("--dry-run", is_flag=True, help="Only say what --apply would do.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from ..errors import CorruptDump
+from ..errors import CorruptDump, SessionError
 from .progress import Progress
 from .render import location_text
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from ..locate.result import Location
     from .commands import Job
 
-_KERNEL = re.compile(r"[0-9]{1,6}|live|crashed")
+#: What names a kernel: its id in the list (a place in memory), or its part in what happened.
+_KERNEL = re.compile(r"(voffset:)?0x[0-9a-f]{1,16}|live|crashed")
 
 
 class Options(NamedTuple):
@@ -40,6 +41,8 @@ def run_physbase(job: Job, options: Options) -> int:
     answer = search(job, options.dumps, _vmlinux(job, options), **_how(options))
     job.answer(answer, location_text(answer), as_json=options.as_json)
     if not answer.found:
+        if options.apply:
+            raise SessionError("not applied: no kernel was found for certain")
         return 1
     if job.session is not None and (options.apply or options.dry_run):
         from ..session.apply import apply
@@ -91,7 +94,10 @@ def _check(job: Job, options: Options) -> None:
     if job.session is None and options.dry_run:
         raise click.UsageError("--dry-run says what --apply would do, inside crash")
     if options.kernel is not None and not _KERNEL.fullmatch(options.kernel):
-        raise click.UsageError(f"--kernel takes a number, live or crashed, not {options.kernel!r}")
+        raise click.UsageError(
+            f"--kernel takes live, crashed or an id of the list, such as 0x1000000, "
+            f"not {options.kernel!r}"
+        )
 
 
 def _vmlinux(job: Job, options: Options) -> Sequence[str]:

@@ -15,6 +15,8 @@ Field = tuple[str, str]
 MAX_RANGES = 16
 #: A guest's memory may hold any number of things that look like kernels.
 MAX_KERNELS = 32
+#: Pieces of evidence shown where no kernel was found; the JSON has all.
+MAX_EVIDENCE = 40
 
 
 def detection_text(answer: Detection) -> Iterator[str]:
@@ -35,14 +37,31 @@ def location_text(answer: Location) -> Iterator[str]:
         yield from _vcpus(answer.vcpus)
     if not answer.found and answer.evidence:
         yield "evidence:"
-        yield from _aligned((e.name, _held(e.held) + printable(e.value)) for e in answer.evidence)
+        shown = answer.evidence[:MAX_EVIDENCE]
+        yield from _aligned((e.name, _held(e.held) + printable(e.value)) for e in shown)
+        if len(answer.evidence) > MAX_EVIDENCE:
+            yield f"  ... and {len(answer.evidence) - MAX_EVIDENCE} more"
     yield from _warnings(w for w in answer.warnings if w != answer.reason)
+    yield from _next(answer)
+
+
+def _next(answer: Location) -> Iterator[str]:
+    """What to do about an answer that is none, or about a vmlinux that does not fit."""
+    if answer.found and answer.vmlinux_fits is not False:
+        return
+    if answer.debug_packages:
+        packages = " or ".join(map(printable, answer.debug_packages))
+        yield f"next: get the kernel's vmlinux ({packages}) and give it with --vmlinux"
+    elif answer.found or (answer.vmlinux_fits is None and answer.kernels):
+        yield "next: give the vmlinux of the kernel that ran with --vmlinux"
+    if len(answer.kernels) > 1 and not answer.found:
+        yield "next: or choose one of the kernels listed with --kernel ID"
 
 
 def _kernels(kernels: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """The table that ``--kernel N`` chooses from."""
-    yield "kernels (* chosen; --kernel takes the number):"
-    head = ("N", "state", "vCPUs", "phys_base", "KASLR offset", "release")
+    """The table that ``--kernel ID`` chooses from."""
+    yield "kernels (* chosen; --kernel takes the id):"
+    head = ("id", "state", "vCPUs", "phys_base", "KASLR offset", "release")
     rows = [head, *(_kernel_row(k) for k in kernels[:MAX_KERNELS])]
     yield from _columns(rows)
     if len(kernels) > MAX_KERNELS:
@@ -52,10 +71,10 @@ def _kernels(kernels: Sequence[dict[str, Any]]) -> Iterator[str]:
 def _kernel_row(kernel: dict[str, Any]) -> tuple[str, ...]:
     state = ", ".join(filter(None, (kernel["state"], kernel["boot_state"])))
     return (
-        f"{kernel['index']}{'*' if kernel['chosen'] else ''}",
+        f"{kernel['id']}{'*' if kernel['chosen'] else ''}",
         state,
         ",".join(map(str, kernel["vcpus"])) or "-",
-        kernel["phys_base"],
+        kernel["phys_base"] or "-",
         kernel["kaslr_offset"] or "?",
         printable(kernel["release"] or "?"),
     )
@@ -64,15 +83,21 @@ def _kernel_row(kernel: dict[str, Any]) -> tuple[str, ...]:
 def _vcpus(vcpus: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Where each vCPU is, for who wonders why no kernel was found."""
     yield "vCPUs:"
-    head = ("N", "mode", "RIP", "CR3", "in kernel")
-    yield from _columns([head, *(_vcpu_row(v) for v in vcpus[:MAX_KERNELS])])
+    registers = [name for name in vcpus[0] if name not in _NO_REGISTERS]
+    head = ("N", "mode", *(name.upper() for name in registers), "in kernel")
+    yield from _columns([head, *(_vcpu_row(v, registers) for v in vcpus[:MAX_KERNELS])])
     if len(vcpus) > MAX_KERNELS:
         yield f"  ... and {len(vcpus) - MAX_KERNELS} more"
 
 
-def _vcpu_row(vcpu: dict[str, Any]) -> tuple[str, ...]:
+#: Of a vCPU in the JSON everything else is a register of its architecture.
+_NO_REGISTERS = ("index", "mode", "in_image", "kernel")
+
+
+def _vcpu_row(vcpu: dict[str, Any], registers: Sequence[str]) -> tuple[str, ...]:
     kernel = "-" if vcpu["kernel"] is None else str(vcpu["kernel"])
-    return str(vcpu["index"]), str(vcpu["mode"]), str(vcpu["rip"]), str(vcpu["cr3"]), kernel
+    values = (str(vcpu[name]) for name in registers)
+    return (str(vcpu["index"]), str(vcpu["mode"]), *values, kernel)
 
 
 def _verdict(answer: Detection) -> str:
@@ -120,7 +145,8 @@ def _words(piece: Evidence) -> tuple[str, ...]:
 def _headline(answer: Location) -> str:
     if answer.found:
         because = f", {printable(answer.reason)}" if answer.reason else ""
-        return f"kernel found ({answer.confidence}{because})"
+        fits = "; the vmlinux given does not fit it" if answer.vmlinux_fits is False else ""
+        return f"kernel found ({answer.confidence}{because}){fits}"
     return printable(answer.reason) or "no kernel found"
 
 
@@ -150,7 +176,7 @@ def _support(answer: Location) -> Iterator[Field]:
         yield "confirmed by", ", ".join(map(printable, answer.confirmed_by))
     if answer.crash_args:
         yield "crash options", " ".join(answer.crash_args)
-    if "build_id" not in answer.confirmed_by:
+    if "build_id" not in answer.confirmed_by or answer.vmlinux_fits is False:
         yield from _where_to_get_vmlinux(answer)
     yield "work", f"{_count(answer.pages_read, 'page')} read in {answer.seconds:.2f} s"
 

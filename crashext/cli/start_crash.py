@@ -30,7 +30,7 @@ def start_crash(
     if job.session is not None:
         raise click.UsageError("this is crash already; use `qemufix physbase --apply`")
     answer = search(job, [dump], [vmlinux])
-    if not answer.found:
+    if not answer.found or answer.vmlinux_fits is False:
         job.say(location_text(answer))
         return 1
     command = ["crash", *answer.crash_args, *crash_options, vmlinux, dump]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ..arch import architecture_of
 from ..dumps.base import Dump
 from . import from_elf, from_kdump, from_notes, from_stream
 from .phys_base import header_phys_base
@@ -51,8 +52,14 @@ def _warnings(dump: Dump, origin: str) -> list[str]:
             f"written by {origin}, but the guest's memory was dumped by QEMU:"
             " its CPU-state notes are still there"
         )
-    if dump.arch == "i386" and from_notes.qemu_notes(dump):
+    if _narrower(dump) and from_notes.qemu_notes(dump):
         warnings.append(
             "the first vCPU was not in 64-bit mode; the kernel may be 64-bit all the same"
         )
     return warnings
+
+
+def _narrower(dump: Dump) -> bool:
+    """True for a dump that says it is of a narrower architecture than its guest may be."""
+    arch = architecture_of(dump.arch)
+    return arch is not None and dump.arch not in (arch.name, "unknown")

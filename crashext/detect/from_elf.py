@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from itertools import islice
 
+from ..arch import architecture_of
 from ..dumps.base import Dump
 from ..dumps.elf import ElfDump
 from ..dumps.elf_types import PT_LOAD, Segment
 from .result import Evidence
 
-#: x86_64's kernel image is mapped from here on (__START_KERNEL_map).
-START_KERNEL_MAP = 0xFFFFFFFF80000000
 #: Segments looked at; a dump with paging=true has one per mapping.
 _MAX_SEGMENTS = 4096
 #: QEMU 7.2 and later put two section headers (null, .shstrtab) before the program headers.
@@ -60,7 +59,8 @@ def header_size(dump: ElfDump) -> Evidence | None:
 
 def kernel_mapping(dump: ElfDump) -> Evidence | None:
     """/proc/vmcore has a segment for the kernel image at its virtual address."""
-    if not any(s.p_vaddr >= START_KERNEL_MAP and s.p_flags for s in loads(dump)):
+    arch = architecture_of(dump.arch)
+    if arch is None or not any(s.p_flags and arch.is_image_vaddr(s.p_vaddr) for s in loads(dump)):
         return None
     return Evidence("kernel_segment", "a PT_LOAD maps the kernel image", "kdump", "strong")
 

@@ -7,6 +7,7 @@ What QEMU puts there is in its dump/dump.c, ``create_header64`` and
 
 from __future__ import annotations
 
+from ..arch import QEMU_MACHINES
 from ..dumps.base import Dump
 from ..dumps.kdump import KdumpDump
 from ..dumps.split import SplitDump
@@ -14,8 +15,6 @@ from .from_notes import prstatus_notes
 from .result import Evidence, Strength
 from .verdict import NOBODY
 
-#: All that QEMU ever writes as utsname.machine, whatever the guest.
-_QEMU_MACHINES = ("x86_64", "i686", "S390X", "Unknown")
 _QEMU_STATUS = {1: "zlib", 2: "lzo", 4: "snappy"}
 _STATUS_ZSTD, _STATUS_INCOMPLETE, _STATUS_NO_VMEMMAP = 0x20, 0x08, 0x10
 #: makedumpfile -d takes 0 to 31.
@@ -29,7 +28,7 @@ def utsname(dump: Kdump) -> Evidence | None:
     uts = dump.header.utsname
     rest = [uts.sysname, uts.nodename, uts.release, uts.version, uts.domainname]
     if not any(rest):
-        points_to = "qemu" if uts.machine in _QEMU_MACHINES else NOBODY
+        points_to = "qemu" if uts.machine in QEMU_MACHINES else NOBODY
         return Evidence("utsname", f"only machine: {uts.machine!r}", points_to, "strong")
     value = " ".join(filter(None, (uts.sysname, uts.release, uts.machine)))
     if uts.sysname == "Linux" and uts.release:

@@ -12,7 +12,7 @@ from .verdict import NOBODY
 NT_PRSTATUS = 1
 #: Offset of pr_pid in elf_prstatus: 64-bit kernels, 32-bit kernels.
 _PR_PID = {True: 32, False: 24}
-#: Shortest elf_prstatus of a 64-bit architecture that QEMU dumps (x86_64, s390x: 336).
+#: Shortest elf_prstatus of a 64-bit architecture that QEMU dumps.
 _PRSTATUS_64 = 336
 
 
@@ -22,7 +22,7 @@ def prstatus_notes(dump: Dump) -> list[Note]:
 
 
 def qemu_notes(dump: Dump) -> list[Note]:
-    """QEMU's own CPU-state notes (x86 only): QEMU target/i386/arch_dump.c."""
+    """QEMU's own CPU-state notes, which it writes for PC guests only (target/*/arch_dump.c)."""
     return [n for n in dump.notes if n.name == "QEMU" and n.type == 0]
 
 

@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
+from ..arch import architecture_of
+from ..arch.base import MASK64
 from ..dumps.base import Dump
 from ..dumps.elf import ElfDump
 from ..text import hex64, signed64
 from ..vmcoreinfo import parse
-from .from_elf import START_KERNEL_MAP, loads
+from .from_elf import loads
 from .from_kdump import Kdump
 from .result import HeaderPhysBase
-
-_X86 = ("x86_64", "i386")
-#: The kernel refuses to run at a phys_base that isn't a multiple of this.
-_ALIGN = 2 << 20
 
 
 def header_phys_base(dump: Dump, *, from_qemu: bool) -> HeaderPhysBase:
@@ -27,26 +25,30 @@ def header_phys_base(dump: Dump, *, from_qemu: bool) -> HeaderPhysBase:
 
 def _from_segments(dump: ElfDump) -> HeaderPhysBase:
     """A segment with a kernel-image address tells it (paging=true, /proc/vmcore)."""
+    arch = architecture_of(dump.arch)
     for segment in loads(dump):
-        if dump.arch == "x86_64" and segment.p_vaddr >= START_KERNEL_MAP:
-            value = signed64(segment.p_paddr - (segment.p_vaddr - START_KERNEL_MAP))
-            if value % _ALIGN == 0:
-                return HeaderPhysBase(value, "claimed", "from a segment of the kernel image")
+        if arch is None or not arch.is_image_vaddr(segment.p_vaddr):
+            continue
+        value = arch.phys_base((segment.p_vaddr - segment.p_paddr) & MASK64)
+        if value is not None and value % arch.image_align == 0:
+            return HeaderPhysBase(value, "claimed", "from a segment of the kernel image")
     return HeaderPhysBase(None, "absent", "no segment has a kernel address")
 
 
 def _from_sub_header(dump: Kdump, from_qemu: bool) -> HeaderPhysBase:
     raw = dump.header.phys_base
     value = signed64(raw)
-    if dump.arch not in _X86:
+    arch = architecture_of(dump.arch)
+    if arch is None or arch.phys_base(0) is None:
         return _other_arch(dump, value, from_qemu)
     noted = parse(dump.vmcoreinfo).phys_base if dump.vmcoreinfo else None
     if noted is not None and noted == value:
         return HeaderPhysBase(value, "claimed", "VMCOREINFO says the same")
     if value == 0:
         return HeaderPhysBase(0, "placeholder", "a placeholder, it means nothing")
+    step = arch.image_align
     meant = hex_read_decimal(value)
-    if meant is not None and (meant == noted or (from_qemu and meant % _ALIGN == 0)):
+    if meant is not None and (meant == noted or (from_qemu and meant % step == 0)):
         text = f"VMCOREINFO's decimal {meant} misread as hex, {hex64(meant)} was meant"
         return HeaderPhysBase(value, "vmcoreinfo_misread", text, meant)
     if noted is not None:

@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding the kernel in a dump: :func:`locate`."""
+"""Finding the kernel in a dump: :func:`locate`.
+
+``ways/`` propose where a kernel may lie, ``image/`` checks one that was proposed,
+``choice/`` says which is the answer and how sure it is, ``answer/`` puts that into words;
+``search`` is the course of it all. What differs between architectures is asked of
+:mod:`crashext.arch`.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +20,8 @@ from .result import Evidence, Location
 if TYPE_CHECKING:
     from ..dumps.base import Dump
     from .context import Context, Progress
-    from .image import Image
 
 __all__ = ["Evidence", "Location", "locate"]
-
-#: A guest stopped in firmware is dumped as i386 even if its kernel is 64-bit.
-#: Raw memory doesn't say what it is.
-_ARCHES = ("x86_64", "i386", "unknown")
 
 
 def locate(
@@ -38,23 +39,27 @@ def locate(
         dump: an opened dump.
         vmlinux: the kernel's ELF file with symbols, if at hand; of several, or of those
             in a directory, the one that the dump's kernel was built with is taken.
-        use_cpu_state: False ignores the vCPU registers of QEMU's notes.
+        use_cpu_state: False ignores the vCPU registers of the dump's notes.
         everything: search all of RAM even when the answer is certain already.
-        kernel: which of several kernels: "live", "crashed" or an index of ``kernels``.
+        kernel: which of several kernels: "live", "crashed" or the ``id`` of one of
+            ``kernels``, which is the same whatever was searched.
         progress: called with a description and the fraction done by long steps.
 
     Raises:
         SymbolFileError: the vmlinux can't be used.
     """
+    from ..arch import ARCHITECTURES, architecture_of
     from .context import Context
     from .memory import PhysMemory
 
     start = time.perf_counter()
-    if dump.arch not in _ARCHES:
+    arch = architecture_of(dump.arch)
+    if arch is None:
+        known = ", ".join(a.name for a in ARCHITECTURES)
         return Location(
-            dump.path, dump.arch, False, reason=f"can't search {dump.arch} dumps yet, only x86_64"
+            dump.path, dump.arch, False, reason=f"can't search {dump.arch} dumps yet, only {known}"
         )
-    context = Context(dump, PhysMemory(dump.read), use_cpu_state=use_cpu_state)
+    context = Context(dump, PhysMemory(dump.read), arch, use_cpu_state=use_cpu_state)
     if progress is not None:
         context.progress = progress
     with ExitStack() as stack:
@@ -63,17 +68,12 @@ def locate(
             from ..symbols.vmlinux import Vmlinux
 
             context.vmlinux = stack.enter_context(Vmlinux(path))
-        # A kernel asked for by number is one of all there are.
-        images = _search(context, everything=everything or kernel is not None)
-        from .answer import answer
+        from .answer.answer import answer
+        from .search import search
 
+        # A kernel asked for is one of all there are.
+        images = search(context, everything=everything or kernel is not None)
         return answer(context, images, lambda: time.perf_counter() - start, kernel)
-
-
-def _search(context: Context, *, everything: bool) -> list[Image]:
-    from .search import search
-
-    return search(context, everything=everything)
 
 
 def _one_vmlinux(
@@ -86,9 +86,6 @@ def _one_vmlinux(
         return given[0]
     if not given:
         return None
-    from ..symbols.library import matching
-    from .choose import choose
+    from .which_vmlinux import fitting
 
-    images = _search(context, everything=kernel is not None)
-    image = choose(context, images, kernel).image
-    return matching(given, image.build_id if image else None, image.banner if image else None)
+    return fitting(context, given, kernel)

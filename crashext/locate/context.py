@@ -6,15 +6,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
-from ..arch.x86_64 import CpuState, cpu_states
-from ..arch.x86_64_paging import Mapping, PageTables, encryption_mask
+from ..arch.base import AddressSpace, Architecture, Cpu, Proposal, Run
 from ..dumps.base import Dump
 from ..symbols.vmlinux import Vmlinux
-from .candidate import Candidate
 from .memory import PhysMemory
 
 Progress = Callable[[str, float], None]
+#: Image windows remembered: a guest can name any number of tables.
+_MAX_WINDOWS = 256
 
 
 @dataclass
@@ -22,56 +23,85 @@ class Context:
     """The inputs of one search and what several of its steps share.
 
     ``progress`` is called with a description and the fraction done (0 to 1) by
-    steps that may take longer than a moment. ``rejected`` collects claims that nothing
-    in memory bears out.
+    steps that may take longer than a moment. ``refuted`` collects claims that nothing
+    in memory bears out. Of physical places: ``hollow`` are those where a kernel's banner
+    stands without the kernel around it, ``unplaced`` those whose placement can't be read,
+    ``damaged`` those of them that hold a kernel. ``others``
+    counts images of other builds than the vmlinux's, ``claims`` the texts that a table seemed
+    to bear out. ``bounded`` is set when a bound kept
+    something from being looked at, ``crash_noted`` when a VMCOREINFO in memory has a time
+    of crash.
     """
 
     dump: Dump
     memory: PhysMemory
+    arch: Architecture
     vmlinux: Vmlinux | None = None
     use_cpu_state: bool = True
     progress: Progress = lambda what, fraction: None
     warnings: list[str] = field(default_factory=list)
-    rejected: list[Candidate] = field(default_factory=list)
-    _tables: dict[tuple[int, int], PageTables] = field(default_factory=dict)
-    _mappings: dict[tuple[int, int], tuple[Mapping, ...]] = field(default_factory=dict)
+    refuted: list[Proposal] = field(default_factory=list)
+    hollow: set[int] = field(default_factory=set)
+    unplaced: set[int] = field(default_factory=set)
+    damaged: set[int] = field(default_factory=set)
+    others: int = 0
+    claims: int = 0
+    bounded: bool = False
+    crash_noted: bool = False
+    _tables: dict[tuple[int, int], AddressSpace] = field(default_factory=dict)
+    _windows: dict[tuple[int, int], tuple[Run, ...]] = field(default_factory=dict)
 
     @cached_property
-    def cpus(self) -> tuple[CpuState, ...]:
+    def cpus(self) -> tuple[Cpu, ...]:
         """The vCPUs with a state; empty where it is not to be used or all zero."""
         if not self.use_cpu_state:
             return ()
-        return tuple(cpu for cpu in cpu_states(self.dump.notes) if not cpu.empty)
+        return tuple(cpu for cpu in self.arch.cpus(self.dump.notes) if not cpu.empty)
 
     def warn(self, text: str) -> None:
         """Add a line to the answer's warnings, once."""
         if text not in self.warnings:
             self.warnings.append(text)
 
-    def roots(self, cpu: CpuState) -> tuple[int, ...]:
-        """Top-level tables that can be of ``cpu``'s kernel, inside RAM.
-
-        With memory encryption CR3 carries the C-bit, which is no part of the address.
-        """
-        inside = (1 << max(self.ram_end - 1, 0).bit_length()) - 1
-        return tuple(root & inside for root in cpu.roots)
-
     @cached_property
     def ram_end(self) -> int:
         """First physical address behind all RAM of the dump."""
         return max((r.end for r in self.dump.ram), default=0)
 
-    def tables(self, root: int, levels: int) -> PageTables:
+    def roots(self, cpu: Cpu) -> tuple[int, ...]:
+        """Top-level tables that can be of ``cpu``'s kernel, inside RAM."""
+        return cpu.roots(self.ram_end)
+
+    def tables(self, root: int, levels: int) -> AddressSpace:
         """The address space whose top-level table is at physical ``root``."""
         key = (root, levels)
         if key not in self._tables:
-            mask = encryption_mask(self.memory, root, self.ram_end)
-            self._tables[key] = PageTables(self.memory, root, levels, mask)
+            _make_room(self._tables)
+            self._tables[key] = self.arch.tables(self.memory, root, levels, self.ram_end)
         return self._tables[key]
 
-    def image_mappings(self, root: int, levels: int) -> tuple[Mapping, ...]:
+    def image_runs(self, root: int, levels: int) -> tuple[Run, ...]:
         """The kernel-image window as mapped by the table at ``root``."""
         key = (root, levels)
-        if key not in self._mappings:
-            self._mappings[key] = self.tables(root, levels).image_mappings()
-        return self._mappings[key]
+        if key not in self._windows:
+            _make_room(self._windows)
+            self._windows[key] = self.tables(root, levels).image_runs()
+        return self._windows[key]
+
+    def linked(self, *names: str) -> int | None:
+        """The address that the vmlinux given links the first known of ``names`` to."""
+        return None if self.vmlinux is None else self.vmlinux.first(*names)
+
+    def plausible(self, voffset: int) -> bool:
+        """True when an image can be placed so in this guest."""
+        return self.arch.is_voffset(voffset, self.ram_end)
+
+    def image_start(self, vaddr: int) -> int:
+        """The aligned address that the image begins at whose first symbol is at ``vaddr``."""
+        return vaddr & -self.arch.image_align
+
+
+def _make_room(kept: dict[tuple[int, int], Any]) -> None:
+    """Forget the oldest entry of a full table."""
+    if len(kept) >= _MAX_WINDOWS:
+        del kept[next(iter(kept))]

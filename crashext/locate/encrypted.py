@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import zlib
 
-from ..arch.x86_64 import PAGE_SIZE
 from .context import Context
+from .memory import PAGE_SIZE
 
 _SAMPLES = 64
 _ENOUGH = 16

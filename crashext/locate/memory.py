@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from ..arch.x86_64 import PAGE_SIZE
 from ..errors import CorruptDump, MissingMemory
 
 _CACHE_PAGES = 4096
+#: The unit of caching and counting; the smallest page of any architecture.
+PAGE_SIZE = 4096
 
 
 class PhysMemory:
@@ -61,6 +62,11 @@ class PhysMemory:
     def u64(self, paddr: int) -> int | None:
         """The little-endian 64-bit number at ``paddr``; None if not in the dump."""
         data = self.get(paddr, 8)
+        return None if data is None else int.from_bytes(data, "little")
+
+    def u32(self, paddr: int) -> int | None:
+        """The little-endian 32-bit number at ``paddr``; None if not in the dump."""
+        data = self.get(paddr, 4)
         return None if data is None else int.from_bytes(data, "little")
 
     def _fetch(self, paddr: int) -> bytes | None:

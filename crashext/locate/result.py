@@ -6,41 +6,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..arch.base import MASK64, Evidence
 from ..text import hex64
 
+__all__ = ["Confidence", "Evidence", "Location"]
+
 Confidence = Literal["certain", "strong", "weak", "none"]
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One thing that was looked at: what it is, what was seen, whether it agrees.
-
-    ``held`` is True (supports the answer), False (contradicts it) or None
-    (could not be looked at, or says nothing either way).
-    """
-
-    name: str
-    value: str
-    held: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
     """The answer to "where is the kernel"; the JSON contract of ``physbase``.
 
-    Addresses are plain ints (phys_base signed); None where unknown.
+    Addresses are plain ints (phys_base signed); None where unknown or where the
+    architecture has no such notion. ``vmlinux_fits`` says whether the vmlinux given is of
+    the kernel found (None without one): ``found`` does not depend on it.
     ``found`` is False when no kernel was found or the evidence conflicts; then
     ``evidence``, ``reason`` and ``warnings`` say why. ``kernels`` describes every
-    kernel image met (crashext.locate.kernels.describe), ``debug_packages`` names
+    kernel image met (crashext.locate.answer.kernels.describe), ``debug_packages`` names
     the packages that have the matching vmlinux, ``debuginfod`` the URLs on the
     user's own servers, ``vmcoreinfo`` is the kernel's own text, ``vcpus`` says where each
-    vCPU is (crashext.locate.kernels.describe_vcpus).
+    vCPU is (``describe_vcpus`` there).
     """
 
     path: str
     arch: str
     found: bool
     phys_base: int | None = None
+    vmlinux_fits: bool | None = None
     kaslr_offset: int | None = None
     text_vaddr: int | None = None
     text_paddr: int | None = None
@@ -63,6 +56,13 @@ class Location:
     pages_read: int = 0
     seconds: float = 0.0
 
+    @property
+    def kimage_voffset(self) -> int | None:
+        """``text_vaddr - text_paddr`` modulo 2^64: what every address of the image is moved by."""
+        if not self.found or self.text_vaddr is None or self.text_paddr is None:
+            return None
+        return (self.text_vaddr - self.text_paddr) & MASK64
+
     def to_json(self) -> dict[str, Any]:
         """The dict that ``--json`` prints (schema 1)."""
 
@@ -74,7 +74,9 @@ class Location:
             "path": self.path,
             "arch": self.arch,
             "found": self.found,
+            "vmlinux_fits": self.vmlinux_fits,
             "phys_base": h(self.phys_base),
+            "kimage_voffset": h(self.kimage_voffset),
             "kaslr_offset": h(self.kaslr_offset),
             "text_vaddr": h(self.text_vaddr),
             "text_paddr": h(self.text_paddr),

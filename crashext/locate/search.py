@@ -3,37 +3,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
+from functools import partial
+from operator import add
 
+from ..arch.base import MASK64, Proposal
 from ..symbols.runtime import KnownSymbols
-from . import (
-    from_banner,
-    from_elfcorehdr,
-    from_idt,
-    from_page_tables,
-    from_vmcoreinfo_memory,
-    from_vmcoreinfo_note,
-)
-from .candidate import Candidate
-from .choose import confidence
+from .choice.confidence import confidence
 from .context import Context
 from .encrypted import looks_encrypted
-from .examine import banner_stands, examine, own_kaslr_offset
-from .image import Image, fitting, sort_in
-from .verify import verify
+from .image import body, capture, kaslr
+from .image.checks import verify
+from .image.examine import contradicted, examine, hollow, traces_stand
+from .image.image import Image, fitting, sort_in
+from .ways import CHEAP, FULL, banner, elfcorehdr, vmcoreinfo_memory
 
-Way = Callable[[Context], Iterator[Candidate]]
-
-#: A handful of page reads each, whatever the guest's size.
-CHEAP: tuple[Way, ...] = (
-    from_vmcoreinfo_note.propose,
-    from_page_tables.propose,
-    from_idt.propose,
-)
-#: These look at all of RAM.
-FULL: tuple[Way, ...] = (from_banner.propose, from_vmcoreinfo_memory.propose)
-#: Images examined: a guest can forge more, at the price of its own memory.
+#: Images examined. What a real image can't fail is tested before one takes a place, and
+#: which come first does not depend on where they lie; see :func:`_in_order`.
 _MAX_IMAGES = 32
+#: Of other builds than the vmlinux given, where no vCPU runs in them: they are only listed.
+_MAX_OTHERS = 8
 
 
 def search(context: Context, *, everything: bool = False) -> list[Image]:
@@ -42,14 +31,17 @@ def search(context: Context, *, everything: bool = False) -> list[Image]:
     ``everything`` searches all of RAM in any case.
     """
     images: list[Image] = []
-    _add(context, images, [c for way in CHEAP for c in way(context)])
+    _add(context, images, [p for way in CHEAP for p in way(context)])
     _follow_captures(context, images)
     for way in FULL:
         if settled(images) and not everything:
             break
         _add(context, images, way(context))
+    if any(kaslr.rests_on_note(context, image) for image in images) and settled(images):
+        _add(context, images, vmcoreinfo_memory.propose(context))
     if everything or not settled(images):
         _find_twins(context, images)
+        _judge_unplaced(context, images)
     _follow_captures(context, images)
     if not images and looks_encrypted(context):
         context.warn("memory looks encrypted (SEV, TDX?): nothing can be read from this dump")
@@ -62,66 +54,147 @@ def settled(images: list[Image]) -> bool:
     Of a capture kernel it is wanted to know as well which kernel crashed before it.
     """
     live = [i for i in images if i.cpus and confidence(i) == "certain"]
-    return bool(live) and all(
-        any(j.captured_by is i and confidence(j) == "certain" for j in images)
-        for i in live
-        if i.is_capture
+    return (
+        bool(live)
+        and all(i.is_capture or i.is_no_capture for i in live)
+        and all(
+            any(j.captured_by is i and confidence(j) in ("certain", "strong") for j in images)
+            for i in live
+            if i.is_capture
+        )
     )
 
 
 def _follow_captures(context: Context, images: list[Image]) -> None:
     """Find the kernels that crashed before the capture kernels among ``images``."""
-    for image in list(images):
-        if image.is_capture or from_elfcorehdr.header_paddr(context, image) is None:
+    # Those first whose variable says so: of a kernel that crashed nothing more is asked.
+    for image in sorted(images, key=lambda i: not capture.variable_is_set(context, i)):
+        if image.is_capture or image.captured_by is not None:
+            continue
+        start = capture.header_paddr(context, image)
+        if start is None:
             continue
         image.is_capture = True
-        for found in _add(context, images, from_elfcorehdr.propose(context, image)):
-            if found is not image:
+        for found in _add(context, images, elfcorehdr.propose(context, start)):
+            if found is image:
+                continue
+            found.lineage = list(capture.lineage(context, image, found))
+            verdicts = {evidence.held for evidence in found.lineage}
+            if True in verdicts and False not in verdicts:
                 found.captured_by = image
 
 
 def _find_twins(context: Context, images: list[Image]) -> None:
     """Find images of the builds met that nothing else led to; the vmlinux's were probed for."""
     for image in list(images):
-        if image.matches_vmlinux or not isinstance(image.symbols, KnownSymbols):
+        build = None if image.matches_vmlinux else _build_of(context, image)
+        if build is None or not isinstance(image.symbols, KnownSymbols):
             continue
-        for candidate in from_banner.twins(context, image):
-            if fitting(images, candidate) is None and len(images) < _MAX_IMAGES:
-                twin = sort_in(candidate, images)
-                twin.symbols = image.symbols.moved((twin.text_vaddr or 0) - (image.text_vaddr or 0))
+        for proposal in banner.images_of(context, build):
+            if fitting(images, proposal) is not None or proposal.text_vaddr is None:
+                continue
+            place = (proposal.text_vaddr - proposal.voffset) & MASK64
+            distance = place - (image.text_paddr or 0)
+            if body.like_twin(context, image, distance).held is False:
+                context.hollow.add(place)
+            elif _has_room(context, images):
+                twin = sort_in(context.arch, proposal, images)
+                moved = proposal.text_vaddr - (image.text_vaddr or 0)
+                twin.symbols = image.symbols.moved(moved)
                 twin.matches_vmlinux = image.matches_vmlinux
                 verify(context, twin)
 
 
-def _add(context: Context, images: list[Image], candidates: Iterable[Candidate]) -> list[Image]:
-    """Sort candidates into images, examine the new ones; returns all images concerned."""
+def _build_of(context: Context, image: Image) -> banner.Build | None:
+    """What other images of the build of ``image`` have in common with it."""
+    linux_banner, placement = image.vaddr("linux_banner"), image.vaddr(context.arch.placement)
+    text, offset, words = image.text_vaddr, image.kaslr_offset, image.banner
+    if linux_banner is None or placement is None or text is None:
+        return None
+    if offset is None or words is None:
+        return None
+    base = context.image_start(text) - offset
+    return banner.Build(words, base, linux_banner - offset, placement - offset)
+
+
+def _judge_unplaced(context: Context, images: list[Image]) -> None:
+    """Of the places with the banner, but no placement to be read, tell those that hold a kernel."""
+    taken = {image.text_paddr for image in images}
+    vmlinux = context.vmlinux
+    text = None if vmlinux is None else vmlinux.first("_text", "_stext")
+    for place in context.unplaced:
+        if vmlinux is None or text is None or place in taken:
+            continue
+        found = body.of_build(context, vmlinux, partial(add, place - context.image_start(text)), 0)
+        (context.damaged if found.held else context.hollow).add(place)
+
+
+def _add(context: Context, images: list[Image], proposals: Iterable[Proposal]) -> list[Image]:
+    """Sort proposals into images, examine the new ones; returns all images concerned."""
     fresh: list[Image] = []
     concerned: list[Image] = []
-    for candidate in sorted(candidates, key=_is_bare_claim):
-        if _is_bare_claim(candidate) and not _worth_following(context, images, candidate):
-            context.rejected.append(candidate)
+    for proposal in _in_order(proposals):
+        if not _worth_a_place(context, images, proposal):
             continue
-        if len(images) >= _MAX_IMAGES and fitting(images, candidate) is None:
-            context.warn(f"more than {_MAX_IMAGES} kernel images in memory; the rest is left out")
-            continue
-        image = sort_in(candidate, images)
+        image = sort_in(context.arch, proposal, images)
         if image not in concerned:
             concerned.append(image)
         # A text brings the few symbols that an image without any was short of.
-        if image not in fresh and (not image.checks or (candidate.info and not image.has_symbols)):
+        if image not in fresh and (not image.checks or (proposal.info and not image.has_symbols)):
             fresh.append(image)
-        elif candidate.info and image.kaslr_offset is None:
-            image.kaslr_offset = own_kaslr_offset(context, image)
+        elif proposal.info and image.symbols.origin != "vmlinux":
+            image.kaslr_offset = kaslr.own_kaslr_offset(context, image)
     for image in fresh:
         examine(context, image)
     return concerned
 
 
-def _is_bare_claim(candidate: Candidate) -> bool:
+def _in_order(proposals: Iterable[Proposal]) -> list[Proposal]:
+    """Those that page tables bear out first; then whatever the order they came in."""
+    return sorted(proposals, key=lambda p: (_is_bare_claim(p), p.cpu is None))
+
+
+def _worth_a_place(context: Context, images: list[Image], proposal: Proposal) -> bool:
+    """False for what can't be a kernel, and where no room is left for it."""
+    if fitting(images, proposal) is not None:
+        return True
+    said = proposal.voffset, proposal.kaslr_offset
+    if _is_bare_claim(proposal) and (
+        contradicted(context, *said) or not traces_stand(context, *said)
+    ):
+        context.refuted.append(proposal)
+        return False
+    if proposal.source == banner.SOURCE and hollow(context, proposal):
+        context.hollow.add(((proposal.text_vaddr or 0) - proposal.voffset) & MASK64)
+        return False
+    if (
+        context.vmlinux is not None
+        and proposal.cpu is None
+        and _of_another_build(context, proposal)
+    ):
+        context.others += 1
+        if context.others > _MAX_OTHERS:
+            context.warn(f"more than {_MAX_OTHERS} images of other builds; the rest is left out")
+            return False
+    return _has_room(context, images)
+
+
+def _of_another_build(context: Context, proposal: Proposal) -> bool:
+    """True where neither banner nor notes of the vmlinux stand."""
+    text, offset = context.linked("_text", "_stext"), proposal.kaslr_offset
+    if text is not None and proposal.text_vaddr is not None:
+        offset = proposal.text_vaddr - context.image_start(text)
+    return not traces_stand(context, proposal.voffset, offset)
+
+
+def _has_room(context: Context, images: list[Image]) -> bool:
+    if len(images) < _MAX_IMAGES:
+        return True
+    context.bounded = True
+    context.warn(f"more than {_MAX_IMAGES} kernel images in memory; the rest is left out")
+    return False
+
+
+def _is_bare_claim(proposal: Proposal) -> bool:
     """True for a text that no page tables bear out."""
-    return candidate.info is not None and candidate.text_vaddr is None
-
-
-def _worth_following(context: Context, images: list[Image], candidate: Candidate) -> bool:
-    """A bare claim counts if an image found otherwise agrees, or the vmlinux's banner is there."""
-    return fitting(images, candidate) is not None or banner_stands(context, candidate)
+    return proposal.info is not None and proposal.text_vaddr is None

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ..arch.base import MASK64
 from ..errors import SessionError
 from ..text import hex64, printable
 from .restart import MARKER
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 #: crash's own start, which grows with the guest; this variable sets another limit.
 LIMIT = 120.0
 LIMIT_VARIABLE = "QEMUFIX_TIME_LIMIT"
-
-#: __START_KERNEL_map (arch/x86/include/asm/page_64_types.h), where the image is linked.
-_START_KERNEL_MAP = 0xFFFFFFFF80000000
 
 
 def apply(host: Host, location: Location, *, dry_run: bool = False, restart: bool = False) -> None:
@@ -36,9 +34,14 @@ def apply(host: Host, location: Location, *, dry_run: bool = False, restart: boo
         SessionError: the memory does not bear the answer out, or nothing can be done.
     """
     phys_base, kaslr_offset = location.phys_base, location.kaslr_offset
-    if phys_base is None or kaslr_offset is None:
-        raise SessionError("phys_base and the KASLR offset are not both known: nothing to apply")
-    _gate(host, phys_base, kaslr_offset)
+    if location.vmlinux_fits is False:
+        raise SessionError(
+            f"not applied: the session's vmlinux is of another build {_wanted(location)}"
+        )
+    voffset = location.kimage_voffset
+    if phys_base is None or kaslr_offset is None or voffset is None:
+        raise SessionError("not applied: phys_base and the KASLR offset are not both known")
+    _gate(host, voffset, kaslr_offset)
     values = f"phys_base {hex64(phys_base)}, KASLR offset {hex64(kaslr_offset)}"
     in_process = host.can_reinit and not restart
     if not host.minimal and (host.phys_base, host.kaslr_offset) == (phys_base, kaslr_offset):
@@ -50,6 +53,13 @@ def apply(host: Host, location: Location, *, dry_run: bool = False, restart: boo
         host.reinit(phys_base, kaslr_offset, _limit())
     else:
         _restart(host, location, values, asked_for=restart)
+
+
+def _wanted(location: Location) -> str:
+    """Which vmlinux it takes, in words."""
+    packages = " or ".join(location.debug_packages)
+    where = f", package {packages}" if packages else ""
+    return f"than the kernel found, {location.release or 'an unknown one'}{where}"
 
 
 def _limit() -> float:
@@ -75,7 +85,7 @@ def _was(host: Host) -> str:
     )
 
 
-def _gate(host: Host, phys_base: int, kaslr_offset: int) -> None:
+def _gate(host: Host, voffset: int, kaslr_offset: int) -> None:
     """The kernel's banner must be where the new values put it.
 
     Mandatory: crash's verify_version() ends the process when it is not, at a
@@ -87,13 +97,13 @@ def _gate(host: Host, phys_base: int, kaslr_offset: int) -> None:
         banner, linked = vmlinux.banner, vmlinux.symbol("linux_banner")
     if not banner or linked is None:
         raise SessionError(f"{host.namelist}: no linux_banner to check the answer by")
-    paddr = linked + kaslr_offset - _START_KERNEL_MAP + phys_base
+    paddr = (linked + kaslr_offset - voffset) & MASK64
     found = host.read_phys(paddr, len(banner))
     if found != banner:
         seen = "nothing readable" if found is None else f'"{printable(found[:40])}"'
         raise SessionError(
             f"at physical {hex64(paddr)}, where the kernel's banner should be, is {seen}: "
-            "nothing was changed"
+            "not applied, nothing was changed"
         )
 
 

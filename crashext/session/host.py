@@ -34,7 +34,7 @@ class Host(Protocol):
 
     @property
     def machine(self) -> str:
-        """The architecture that this crash is for, as it names it: "X86_64", "ARM64"."""
+        """The architecture that this crash is for, as it names it (pc->machine_type)."""
 
     @property
     def minimal(self) -> bool:
@@ -52,7 +52,7 @@ class Host(Protocol):
     def phys_base(self) -> int | None:
         """What the session translates with, signed bytes.
 
-        None where crash has no such value: on other architectures than x86_64.
+        None where crash has no such value for its architecture.
         """
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..arch import CRASH_MACHINES
 from ..dumps.base import Dump, Range
 from ..errors import MissingMemory, SessionError, UnknownFormat, UnsupportedDump
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from .host import Host
 
 _PAGE = 4096
-#: crash's names (pc->machine_type) to those of :class:`Dump`.
-_ARCHES = {"X86_64": "x86_64", "ARM64": "aarch64", "X86": "i386"}
 #: How the files begin that crash takes several of: diskdump.h, and makedumpfile's flattened form.
 _SPLIT_MAGICS = (b"KDUMP   ", b"makedump")
 #: Crash has no list of the RAM it can read, so memory is probed at this step, up
@@ -90,7 +89,7 @@ class CrashDump(Dump):
     def __init__(self, host: Host, ram: tuple[Range, ...], why: str) -> None:
         self._host = host
         self.path = host.dumpfile or ""
-        self.arch = _ARCHES.get(host.machine, "unknown")
+        self.arch = CRASH_MACHINES.get(host.machine, "unknown")
         self.ram = ram
         self.warnings = (f"{why}; read through crash instead",)
 

@@ -37,8 +37,8 @@ def _options(args: Sequence[str]) -> Iterator[tuple[str, str | None]]:
             yield arg, None
 
 
-def _kept(option: str, value: str | None, keep_script: bool) -> list[str]:
-    """What of an old option goes into the new command line."""
+def _kept(option: str, value: str | None, placed: set[str], keep_script: bool) -> list[str]:
+    """What of an old option goes into the new command line; ``placed`` is set anew."""
     if _names(option, _MINIMAL) or _names(option, _KASLR):
         return []
     if option == "-i" and not keep_script:
@@ -46,7 +46,7 @@ def _kept(option: str, value: str | None, keep_script: bool) -> list[str]:
     if value is None:
         return [option]
     if option == "-m" or _names(option, _MACHDEP):
-        words = [w for w in value.split(",") if not w.startswith("phys_base=")]
+        words = [w for w in value.split(",") if w.partition("=")[0] not in placed]
         return ["--machdep", ",".join(words)] if any(words) else []
     return [f"{option}={value}"] if option.startswith("--") else [option, value]
 
@@ -58,8 +58,11 @@ def new_command_line(
 
     ``keep_script`` keeps ``-i FILE``: true when crash has not begun to run it.
     """
+    placed = {word.partition("=")[0] for word in crash_args}
     kept = [
-        word for option, value in _options(old[1:]) for word in _kept(option, value, keep_script)
+        word
+        for option, value in _options(old[1:])
+        for word in _kept(option, value, placed, keep_script)
     ]
     return [old[0], *crash_args, *kept]
 

@@ -134,13 +134,18 @@ class Vmlinux:
         return None
 
     @property
-    def build_id(self) -> str | None:
-        """The GNU build ID as lower-case hex, None if the file has none."""
+    def notes(self) -> tuple[int, bytes] | None:
+        """Linked address and bytes of its ELF notes, None if the file has none."""
         if self._notes is None:
             return None
         vaddr, size = self._notes
         data = self.read(vaddr, size) if size <= _MAX_TEXT * 16 else None
-        return None if data is None else find_build_id(data)
+        return (vaddr, data) if data else None
+
+    @property
+    def build_id(self) -> str | None:
+        """The GNU build ID as lower-case hex, None if the file has none."""
+        return None if self.notes is None else find_build_id(self.notes[1])
 
     def _find(self, name: bytes) -> int | None:
         # Whole names first; a linker may also have stored one as the tail of another.

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import struct
 
-from crashext.arch.x86_64 import cpu_states, gate_handler
+from crashext.arch.x86_64.idt import gate_handler
+from crashext.arch.x86_64.registers import cpu_states
 from crashext.dumps.base import Note
 
 
@@ -42,9 +43,9 @@ def test_zeroed_notes_are_empty() -> None:
 
 def test_roots_of_a_vcpu_with_page_table_isolation() -> None:
     (user,) = cpu_states((note(at_416=0x1234_1000 | 0x803),))
-    assert user.roots == (0x1234_0000, 0x1234_1000)
+    assert user.roots(1 << 40) == (0x1234_0000, 0x1234_1000)
     (kernel,) = cpu_states((note(at_416=0x1234_0000 | 0x3),))
-    assert kernel.roots == (0x1234_0000,)
+    assert kernel.roots(1 << 40) == (0x1234_0000,)
 
 
 def test_modes() -> None:

@@ -185,8 +185,26 @@ def test_a_vmlinux_of_another_build_is_named(tmp_path: Path) -> None:
     other.write_bytes(changed.replace(build_id, bytes(len(build_id))))
     done = qemufix("physbase", "--json", SAMPLE, "--vmlinux", other)
     answer = json.loads(done.stdout)
-    assert (done.returncode, answer["found"]) == (1, False)
-    assert TRUTHS[SAMPLE]["build_id"] in answer["reason"]
+    assert (done.returncode, answer["found"], answer["vmlinux_fits"]) == (0, True, False)
+    assert answer["phys_base"] == TRUTHS[SAMPLE]["phys_base"]
+    (misfit,) = (w for w in answer["warnings"] if "does not fit" in w)
+    assert TRUTHS[SAMPLE]["build_id"][:12] in misfit
+    shown = qemufix("physbase", SAMPLE, "--vmlinux", other).stdout
+    assert "the vmlinux given does not fit" in shown.splitlines()[0]
+    assert any(line.startswith("next: ") for line in shown.splitlines())
+    refused = qemufix("crash", other, SAMPLE, "--print")
+    assert refused.returncode == 1
+    assert "crash --kaslr" not in refused.stdout
+
+
+@pytest.mark.parametrize("kernel", ["0", "3", "nine", "0xZZ"])
+def test_a_kernel_is_asked_for_by_id(kernel: str) -> None:
+    done = qemufix("physbase", SAMPLE, "--vmlinux", VMLINUX, "--kernel", kernel)
+    assert done.returncode == 2
+    assert "id of the list" in done.stderr
+    right = TRUTHS[SAMPLE]["text_paddr"]
+    asked = qemufix("physbase", "--json", SAMPLE, "--vmlinux", VMLINUX, "--kernel", right)
+    assert json.loads(asked.stdout)["confidence"] == "certain"
 
 
 def test_crash_command_is_printed() -> None:

@@ -35,7 +35,10 @@ def call(*words: str) -> tuple[int, str, str]:
 
 def test_the_kernel_is_found_in_raw_memory(memory: Path) -> None:
     truth = json.loads(SAMPLE.with_suffix(".json").read_text())
-    status, out, err = call("physbase", "--format", "raw", "--json", str(memory))
+    status, out, err = call(
+        "physbase", "--format", "raw", "--json", str(memory),
+        "--vmlinux", str(SAMPLE.parent / truth["vmlinux"]),
+    )  # fmt: skip
     assert (status, err) == (0, "")
     answer = json.loads(out)
     assert answer["phys_base"] == truth["phys_base"]

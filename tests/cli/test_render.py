@@ -17,7 +17,7 @@ from crashext.locate.result import Location
 EVIL = "\x1b]0;owned\x07"
 KERNEL = {
     "index": 0, "chosen": False, "state": "stale", "boot_state": "up", "vcpus": [],
-    "phys_base": "0x0", "kaslr_offset": None, "release": EVIL,
+    "id": "0x1000000", "phys_base": "0x0", "kaslr_offset": None, "release": EVIL,
 }  # fmt: skip
 
 

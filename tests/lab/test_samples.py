@@ -36,7 +36,7 @@ def test_there_are_samples() -> None:
 
 def test_every_file_is_named_and_small(truth: dict[str, Any]) -> None:
     for path in _dumps(truth):
-        assert path.stat().st_size <= 210 << 10
+        assert path.stat().st_size <= 440 << 10
 
 
 def test_its_ram_is_the_guests(truth: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 
 from crashext.dumps.base import Dump, Note, Range
 from crashext.errors import MissingMemory
@@ -20,6 +21,7 @@ from crashext.errors import MissingMemory
 MAP = 0xFFFFFFFF80000000
 DIRECT_MAP = 0xFFFF888000000000
 DIRECT_MAP_L5 = 0xFF11000000000000
+VMEMMAP, VMEMMAP_L5 = 0xFFFFEA0000000000, 0xFFD4000000000000
 ENTRY_AREA = 0xFFFFFE0000000000
 PAGE = 4096
 PMD = 2 << 20
@@ -27,6 +29,7 @@ MIB = 1 << 20
 
 # Image layout, offsets from _text: text 2 MiB, rodata 2 MiB, data and bss 4 MiB.
 TEXT, RODATA, DATA, SIZE = 0, 2 * MIB, 4 * MIB, 8 * MIB
+RODATA_SIZE = 256 << 10
 _TABLE = 0x163
 
 
@@ -98,6 +101,10 @@ class Kernel:
     static_vmcoreinfo: bool = False
     fred: bool = False
     vmcoreinfo_page: int = 0x100000
+    command_line: str = "console=ttyS0 quiet"
+    memory_map_page: int = 0x18000000
+    reserved: tuple[int, int] = (0, 0)
+    panic_cpu: int = -1
 
     @property
     def banner(self) -> bytes:
@@ -114,6 +121,9 @@ class Kernel:
         return {
             "_text": base,
             "_stext": base,
+            "_etext": base + RODATA,
+            "__start_rodata": base + RODATA,
+            "__end_rodata": base + RODATA + RODATA_SIZE,
             "divide_error" if old else "asm_exc_divide_error": base + 0x990,
             "linux_banner": base + RODATA + 0x60,
             "__start_notes": base + RODATA + 0x1000,
@@ -126,6 +136,11 @@ class Kernel:
             "idt_table": base + DATA + 0x5000,
             "elfcorehdr_addr": base + DATA + 0x3020,
             "system_state": base + DATA + 0x3028,
+            "page_offset_base": base + DATA + 0x3030,
+            "vmemmap_base": base + DATA + 0x3038,
+            "saved_command_line": base + DATA + 0x3040,
+            "panic_cpu": base + DATA + 0x3048,
+            "crashk_res": base + DATA + 0x3050,
         }
 
     def run(self, name: str) -> int:
@@ -138,6 +153,22 @@ class Kernel:
     @property
     def root(self) -> int:
         return self.paddr("init_level4_pgt" if self.old_names else "init_top_pgt")
+
+    def body(self) -> tuple[bytes, bytes]:
+        """Text and read-only data: the same bytes in every image of this build."""
+        noise = Random(self.build_id + self.release.encode())
+        rodata = bytearray(noise.randbytes(RODATA_SIZE))
+        rodata[0x60 : 0x60 + len(self.banner) + 1] = self.banner + b"\0"
+        rodata[0x1000 : 0x1000 + len(notes(self.build_id))] = notes(self.build_id)
+        return noise.randbytes(RODATA), bytes(rodata)
+
+    @property
+    def direct_map(self) -> int:
+        return DIRECT_MAP_L5 if self.levels == 5 else DIRECT_MAP
+
+    @property
+    def memory_map(self) -> int:
+        return VMEMMAP_L5 if self.levels == 5 else VMEMMAP
 
     def vmcoreinfo(self) -> bytes:
         lines = [
@@ -171,11 +202,13 @@ class Guest:
     def u64(self, paddr: int, value: int) -> None:
         self.write(paddr, struct.pack("<Q", value & (1 << 64) - 1))
 
-    def map(self, root: int, vaddr: int, paddr: int, kernel: Kernel, spare: int) -> None:
-        """Map one 4 KiB page, with tables taken from ``spare`` upwards."""
+    def map(
+        self, root: int, vaddr: int, paddr: int, kernel: Kernel, spare: int, level: int = 1
+    ) -> None:
+        """Map one page of a ``level`` (1: 4 KiB), with tables taken from ``spare`` upwards."""
         table = root
-        for level in range(kernel.levels, 1, -1):
-            at = table + (vaddr >> (12 + 9 * (level - 1)) & 511) * 8
+        for above in range(kernel.levels, level, -1):
+            at = table + (vaddr >> (12 + 9 * (above - 1)) & 511) * 8
             entry = int.from_bytes(
                 self.pages.get(at // PAGE, bytes(PAGE))[at % PAGE :][:8], "little"
             )
@@ -183,20 +216,22 @@ class Guest:
                 self.u64(at, spare | _TABLE | kernel.cbit)
                 entry, spare = spare, spare + PAGE
             table = entry & 0xFFFFFFFFF000 & ~kernel.cbit
-        self.u64(table + (vaddr >> 12 & 511) * 8, paddr | 0x163 | kernel.cbit)
+        index = vaddr >> (12 + 9 * (level - 1)) & 511
+        self.u64(table + index * 8, paddr | (0x163 if level == 1 else 0x1E3) | kernel.cbit)
 
     def boot(self, kernel: Kernel) -> None:
-        """Write a kernel that is up: image, page tables, IDT, VMCOREINFO."""
+        """Write a kernel that is up: image, page tables, memory map, IDT, VMCOREINFO."""
         self._image(kernel)
         self._tables(kernel)
-        direct = DIRECT_MAP_L5 if kernel.levels == 5 else DIRECT_MAP
+        self._account(kernel)
         page = kernel.vmcoreinfo_page
         if kernel.static_vmcoreinfo:
             self.write(kernel.paddr("vmcoreinfo_data"), kernel.vmcoreinfo())
         else:
             self.write(page, kernel.vmcoreinfo())
-            self.u64(kernel.paddr("vmcoreinfo_data"), direct + page)
-            self.map(kernel.root, direct + page, page, kernel, page + 0x10000)
+            self.u64(kernel.paddr("vmcoreinfo_data"), kernel.direct_map + page)
+        self.write(page + PAGE, kernel.command_line.encode() + b"\0")
+        self.u64(kernel.paddr("saved_command_line"), kernel.direct_map + page + PAGE)
         handler = kernel.run("divide_error" if kernel.old_names else "asm_exc_divide_error")
         if not kernel.fred:
             self.write(kernel.paddr("idt_table"), gate(handler))
@@ -217,11 +252,30 @@ class Guest:
         return MemoryDump(self)
 
     def _image(self, kernel: Kernel) -> None:
-        self.write(kernel.paddr("linux_banner"), kernel.banner + b"\0")
-        self.write(kernel.paddr("__start_notes"), notes(kernel.build_id))
+        text, rodata = kernel.body()
+        self.write(kernel.paddr("_text"), text)
+        self.write(kernel.paddr("__start_rodata"), rodata)
         self.u64(kernel.paddr("phys_base"), kernel.phys_base)
         self.u64(kernel.paddr("elfcorehdr_addr"), -1)
+        self.u64(kernel.paddr("page_offset_base"), kernel.direct_map)
+        self.u64(kernel.paddr("vmemmap_base"), kernel.memory_map)
+        self.write(kernel.paddr("panic_cpu"), struct.pack("<i", kernel.panic_cpu))
+        self.write(kernel.paddr("crashk_res"), struct.pack("<2Q", *kernel.reserved))
         self.write(kernel.paddr("system_state"), struct.pack("<I", 3))
+
+    def _account(self, kernel: Kernel) -> None:
+        """The direct map, in pages of 1 GiB, and a struct page for each page of text."""
+        spare = kernel.paddr("level2_kernel_pgt") + 0x20000
+        ram = max(self.ram, kernel.text_paddr + 64 * MIB)
+        for start in range(0, ram, 1 << 30):
+            self.map(kernel.root, kernel.direct_map + start, start, kernel, spare, level=3)
+        for start in range(0, ram // PAGE * 64, PMD):
+            paddr = kernel.memory_map_page + start
+            self.map(kernel.root, kernel.memory_map + start, paddr, kernel, spare + 0x2000, level=2)
+        for pfn in range(kernel.text_paddr // PAGE, (kernel.text_paddr + RODATA) // PAGE):
+            at, vaddr = kernel.memory_map_page + pfn * 64, kernel.memory_map + pfn * 64
+            page = struct.pack("<3Q24xii8x", 1 << 12 | 1 << 62, vaddr + 8, vaddr + 8, -1, 1)
+            self.write(at, page)
 
     def _tables(self, kernel: Kernel) -> None:
         root = kernel.root
@@ -257,11 +311,10 @@ def write_vmlinux(kernel: Kernel, path: Path) -> str:
     for name, value in symbols.items():
         entries += struct.pack("<IBBHQQ", len(strings), 0x10, 0, 1, value, 0)
         strings += name.encode() + b"\0"
-    rodata = bytearray(0x2000)
-    rodata[0x60 : 0x60 + len(kernel.banner)] = kernel.banner
-    rodata[0x1000 : 0x1000 + len(notes(kernel.build_id))] = notes(kernel.build_id)
+    text, rodata = kernel.body()
     names = b"\0.rodata\0.notes\0.symtab\0.strtab\0.shstrtab\0"
-    at_rodata = 64 + 56
+    at_text = PAGE
+    at_rodata = at_text + len(text)
     at_symbols = at_rodata + len(rodata)
     at_strings = at_symbols + len(entries)
     at_names = at_strings + len(strings)
@@ -283,6 +336,8 @@ def write_vmlinux(kernel: Kernel, path: Path) -> str:
         "<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, 62, 1, 0, 64, at_sections, 0, 64, 56, 1,
         64, 6, 5,
     )  # fmt: skip
-    load = struct.pack("<IIQQQQQQ", 1, 5, at_rodata, vaddr, 0, len(rodata), len(rodata), 4096)
-    path.write_bytes(header + load + bytes(rodata) + entries + strings + names + sections)
+    size = len(text) + len(rodata)
+    load = struct.pack("<IIQQQQQQ", 1, 5, at_text, kernel.link, 0, size, size, 4096)
+    head = (header + load).ljust(PAGE, b"\0")
+    path.write_bytes(head + text + rodata + entries + strings + names + sections)
     return str(path)

@@ -21,7 +21,11 @@ def test_planted_vmcoreinfo_is_never_believed(tmp_path: Path) -> None:
     for index in range(2000):
         forged = replace(kernel, kaslr=0x2000000 + index % 200 * (2 << 20), release="forged")
         guest.write(0x10000000 + index * PAGE, forged.vmcoreinfo())
-    assert_found(find(guest, None, tmp_path), kernel)
+    assert_found(find(guest, kernel, tmp_path), kernel)
+    alone = find(guest, None, tmp_path)
+    assert not alone.found  # nothing here that a program could not have written
+    assert [k["id"] for k in alone.kernels] == [f"{kernel.text_paddr:#x}"]
+    assert len(alone.evidence) < 40
 
 
 def test_text_alone_finds_nothing(tmp_path: Path) -> None:

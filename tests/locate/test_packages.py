@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from crashext.locate.packages import debug_packages, debuginfod_urls
+from crashext.locate.answer.packages import debug_packages, debuginfod_urls
 
 BANNERS = {
     "linux-image-6.1.0-18-cloud-amd64-dbg": b"Linux version 6.1.0-18-cloud-amd64 "

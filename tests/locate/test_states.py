@@ -131,9 +131,40 @@ def test_two_equal_kernels_and_no_cpu_state(given: bool, tmp_path: Path) -> None
     assert {k["phys_base"] for k in location.kernels} == {
         f"{k.phys_base & (1 << 64) - 1:#x}" for k in (one, other)
     }
-    index = next(k["index"] for k in location.kernels if int(k["text_paddr"], 16) == 0x6000000)
-    asked = find(guest, one if given else None, tmp_path, kernel=str(index))
+
+
+def test_a_kernel_asked_for_is_no_surer_than_that_it_ran(tmp_path: Path) -> None:
+    one = Kernel()
+    other = replace(one, text_paddr=0x6000000, kaslr=0x5000000, vmcoreinfo_page=0x140000)
+    guest = Guest()
+    guest.boot(one)
+    guest.boot(other)
+    asked = find(guest, one, tmp_path, kernel="0x6000000")
     assert_found(asked, other)
+    assert asked.confidence == "weak"
+    guest.run_cpu(one)
+    asked = find(guest, one, tmp_path, kernel="0x6000000")
+    assert_found(asked, other)
+    assert asked.confidence == "weak"
+    assert "stale" in asked.reason
+    live = find(guest, one, tmp_path, kernel="0x3000000")
+    assert_found(live, one)
+    assert live.confidence == "certain"
+    nobody = find(guest, one, tmp_path, kernel="0x9000000")
+    assert not nobody.found
+    assert "0x3000000" in nobody.reason
+
+
+def test_ids_are_the_same_whatever_was_searched(tmp_path: Path) -> None:
+    live = Kernel()
+    stale = replace(live, text_paddr=0x2000000, kaslr=0x5000000, vmcoreinfo_page=0x140000)
+    guest = Guest()
+    guest.boot(stale)
+    guest.boot(live)
+    guest.run_cpu(live)
+    few, every = (find(guest, live, tmp_path, everything=e).kernels for e in (False, True))
+    assert [k["id"] for k in few] == ["0x3000000"]
+    assert [k["id"] for k in every] == ["0x2000000", "0x3000000"]
 
 
 def test_vcpus_in_two_kernels_contradict(tmp_path: Path) -> None:
@@ -145,25 +176,64 @@ def test_vcpus_in_two_kernels_contradict(tmp_path: Path) -> None:
         guest.run_cpu(kernel)
     location = find(guest, one, tmp_path)
     assert not location.found
-    assert f"{one.phys_base:#x}" in location.reason
-    assert f"{other.phys_base:#x}" in location.reason
+    assert f"{one.text_paddr:#x}" in location.reason
+    assert f"{other.text_paddr:#x}" in location.reason
 
 
-def test_another_build_is_reported_as_such(tmp_path: Path) -> None:
+def test_another_build_is_found_and_said_not_to_fit(tmp_path: Path) -> None:
     kernel = Kernel()
     other = Kernel(release="5.10.0-other", build_id=bytes(20))
     location = find(booted(kernel), other, tmp_path)
-    assert not location.found
-    assert "another build" in location.reason
-    assert "5.10.0-other" in location.reason
+    assert_found(location, kernel)
+    assert location.vmlinux_fits is False
+    (misfit,) = (w for w in location.warnings if "does not fit" in w)
+    assert "5.10.0-other" in misfit
+    assert kernel.release in misfit
+    assert len(misfit) < 300 + len(str(tmp_path))
 
 
 def test_of_several_vmlinux_the_matching_one_is_taken(tmp_path: Path) -> None:
     kernel = Kernel()
     wrong = write_vmlinux(Kernel(release="5.10.0", build_id=bytes(20)), tmp_path / "vmlinux-a")
     right = write_vmlinux(kernel, tmp_path / "vmlinux-b")
-    for given in ([wrong, right], [str(tmp_path)]):
-        assert_found(locate(booted(kernel).dump(), vmlinux=given), kernel)
+    for given in ([wrong, right], [right, wrong], [str(tmp_path)]):
+        for cpu in (True, False):
+            location = locate(booted(kernel).dump(), vmlinux=given, use_cpu_state=cpu)
+            assert_found(location, kernel)
+            assert location.vmlinux_fits
+
+
+def test_two_vmlinux_that_both_fit_a_kernel_decide_nothing(tmp_path: Path) -> None:
+    """Without vCPU state, a kernel of either build in memory: the order must not choose."""
+    one = Kernel()
+    other = Kernel(text_paddr=0x6000000, kaslr=0x5000000, vmcoreinfo_page=0x140000,
+                   release="5.10.0", build_id=bytes(20))  # fmt: skip
+    guest = Guest()
+    guest.boot(one)
+    guest.boot(other)
+    paths = [write_vmlinux(k, tmp_path / f"vmlinux-{n}") for n, k in enumerate((one, other))]
+    for given in (paths, paths[::-1]):
+        location = locate(guest.dump(), vmlinux=given)
+        assert not location.found
+        assert any("more than one" in w or "2 of the vmlinux" in w for w in location.warnings)
+
+
+def test_a_directory_of_thousands_of_files(tmp_path: Path) -> None:
+    """As /usr/lib/debug has: the index by build ID finds the vmlinux among modules."""
+    kernel = Kernel()
+    modules = tmp_path / "lib" / "modules"
+    modules.mkdir(parents=True)
+    for number in range(3000):
+        (modules / f"module{number}.ko.debug").touch()
+    for number in range(12):
+        wrong = Kernel(release=f"5.10.{number}", build_id=bytes([number]) * 20)
+        write_vmlinux(wrong, modules / f"vmlinux-{number:02}")
+    index = tmp_path / ".build-id" / kernel.build_id.hex()[:2]
+    index.mkdir(parents=True)
+    write_vmlinux(kernel, index / f"{kernel.build_id.hex()[2:]}.debug")
+    guest = booted(kernel)
+    guest.note = kernel.vmcoreinfo()
+    assert_found(locate(guest.dump(), vmlinux=[str(tmp_path)]), kernel)
 
 
 def test_early_boot_tables_map_the_window_from_its_start(tmp_path: Path) -> None:
@@ -176,12 +246,15 @@ def test_early_boot_tables_map_the_window_from_its_start(tmp_path: Path) -> None
     assert_found(find(guest, kernel, tmp_path), kernel)
 
 
-def test_a_capture_kernel_leads_to_the_crashed_one(tmp_path: Path) -> None:
-    crashed = Kernel()
-    capture = replace(crashed, text_paddr=0xC000000, kaslr=0x8000000, vmcoreinfo_page=0xD000000)
+def crashed_and_capture(**capture: object) -> tuple[Guest, Kernel, Kernel]:
+    """A kernel that crashed and the capture kernel that runs, told of it as kexec tells."""
+    crashed = Kernel(panic_cpu=0, reserved=(0xC000000, 0xEFFFFFF))
+    options = {"command_line": "elfcorehdr=0xe000000 nr_cpus=1", **capture}
+    runs = replace(crashed, text_paddr=0xC000000, kaslr=0x8000000, vmcoreinfo_page=0xD000000,
+                   panic_cpu=-1, reserved=(0, 0), **options)  # type: ignore[arg-type]  # fmt: skip
     guest = Guest()
     guest.boot(crashed)
-    guest.boot(capture)
+    guest.boot(runs)
     header = 0xE000000
     guest.write(header, b"\x7fELF\x02\x01\x01".ljust(16, b"\0"))
     guest.u64(header + 32, 64)
@@ -191,12 +264,37 @@ def test_a_capture_kernel_leads_to_the_crashed_one(tmp_path: Path) -> None:
         struct.pack("<IIQQQQQQ", 1, 7, crashed.text_paddr, crashed.run("_text"),
                     crashed.text_paddr, 8 * MIB, 8 * MIB, 0),
     )  # fmt: skip
-    guest.u64(capture.paddr("elfcorehdr_addr"), header)
-    guest.run_cpu(capture)
-    assert_found(find(guest, crashed, tmp_path), crashed)
+    guest.u64(runs.paddr("elfcorehdr_addr"), header)
+    guest.run_cpu(runs)
+    return guest, crashed, runs
+
+
+def test_a_capture_kernel_leads_to_the_crashed_one(tmp_path: Path) -> None:
+    guest, crashed, capture = crashed_and_capture()
+    location = find(guest, crashed, tmp_path)
+    assert_found(location, crashed)
+    assert {k["state"] for k in location.kernels} == {"crashed", "capture"}
     assert_found(find(guest, crashed, tmp_path, kernel="live"), capture)
-    states = {k["state"] for k in find(guest, crashed, tmp_path).kernels}
-    assert states == {"crashed", "capture"}
+
+
+@pytest.mark.parametrize(
+    ("symbol", "value"),
+    [("panic_cpu", b"\xff" * 4), ("crashk_res", struct.pack("<2Q", 0x1000000, 0x1FFFFFF))],
+)
+def test_a_victim_that_knows_of_no_crash_is_none(symbol: str, value: bytes, tmp_path: Path) -> None:
+    """The kernel said to have crashed must have set memory aside, and noted the crash."""
+    guest, crashed, _ = crashed_and_capture()
+    guest.write(crashed.paddr(symbol), value)
+    location = find(guest, crashed, tmp_path)
+    assert not location.found
+    assert "can't be told" in location.reason
+
+
+def test_a_command_line_without_elfcorehdr_contradicts(tmp_path: Path) -> None:
+    guest, _, capture = crashed_and_capture(command_line="console=ttyS0")
+    location = find(guest, capture, tmp_path)
+    assert_found(location, capture)
+    assert any("no capture kernel" in warning for warning in location.warnings)
 
 
 def test_encrypted_memory_is_named_as_such(tmp_path: Path) -> None:
@@ -227,3 +325,12 @@ def test_without_symbols_a_capture_kernel_is_not_taken_for_the_answer(tmp_path: 
     assert not location.found
     assert "capture kernel" in location.reason
     assert len(location.kernels) == 2
+
+
+def test_the_placement_in_the_terms_of_every_architecture(tmp_path: Path) -> None:
+    """kimage_voffset is the placement, whatever the architecture calls it."""
+    kernel = Kernel()
+    answer = find(booted(kernel), kernel, tmp_path).to_json()
+    voffset = kernel.run("_text") - kernel.text_paddr
+    assert answer["kimage_voffset"] == f"{voffset & (1 << 64) - 1:#x}"
+    assert answer["kernels"][0]["id"] == f"{kernel.text_paddr:#x}"

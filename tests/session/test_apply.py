@@ -126,7 +126,7 @@ def test_half_an_answer_is_not_applied(host: FakeHost, location: Location) -> No
         dataclasses.replace(location, phys_base=None),
         dataclasses.replace(location, kaslr_offset=None),
     ):
-        with pytest.raises(SessionError, match="nothing to apply"):
+        with pytest.raises(SessionError, match="not applied"):
             apply(as_host(host), half)
 
 

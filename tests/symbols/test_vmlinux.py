@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crashext.errors import SymbolFileError
-from crashext.symbols.library import matching
+from crashext.symbols.library import Library, Wanted
 from crashext.symbols.vmlinux import Vmlinux, find_build_id
 from tests.locate.guest import RODATA, Kernel, notes, write_vmlinux
 
@@ -31,7 +31,7 @@ def test_symbols_banner_and_build_id(path: str) -> None:
         assert vmlinux.banner == KERNEL.banner
         assert vmlinux.build_id == KERNEL.build_id.hex()
         assert vmlinux.read(KERNEL.link + RODATA + 0x60, 5) == b"Linux"
-        assert vmlinux.read(KERNEL.link + RODATA - 1, 4) is None
+        assert vmlinux.read(KERNEL.link - 1, 4) is None
 
 
 def test_find_build_id_passes_over_other_notes() -> None:
@@ -87,14 +87,20 @@ def test_damage_is_an_error_or_an_answer(path: str, tmp_path: Path, data: st.Dat
         pass
 
 
-def test_the_matching_one_of_several(tmp_path: Path) -> None:
+def test_a_library_gives_the_builds_that_match(tmp_path: Path) -> None:
     wrong = write_vmlinux(Kernel(release="5.0", build_id=bytes(20)), tmp_path / "vmlinux-5.0")
     right = write_vmlinux(KERNEL, tmp_path / "vmlinux-6.1")
     junk = tmp_path / "vmlinux-junk"
     junk.write_bytes(b"junk")
     given = [str(junk), wrong, right]
-    assert matching(given, KERNEL.build_id.hex(), None) == right
-    assert matching([str(tmp_path)], None, KERNEL.banner) == right
-    assert matching(given, "00" * 10, None) == wrong
-    with pytest.raises(SymbolFileError):
-        matching([str(junk)], None, None)
+    by_id = Wanted(frozenset([KERNEL.build_id.hex()]), frozenset(), frozenset())
+    by_banner = Wanted(frozenset(), frozenset([KERNEL.banner]), frozenset())
+    nobody = Wanted(frozenset(["00" * 10]), frozenset(), frozenset())
+    for paths in (given, given[::-1], [str(tmp_path)]):
+        for wanted in (by_id, by_banner):
+            assert [b.path for b in Library(paths).builds(wanted, 8)] == [right]
+        assert {b.path for b in Library(paths).builds(nobody, 8)} == {wrong, right}
+        assert {b.path for b in Library(paths).builds(None, 8)} == {wrong, right}
+    only_junk = Library([str(junk)])
+    assert only_junk.builds(None, 8) == []
+    assert isinstance(only_junk.problem, SymbolFileError)

@@ -11,13 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..arch.x86_64 import PAGE_SIZE
-from ..arch.x86_64_paging import Mapping
-from ..symbols import kallsyms
-from ..symbols.runtime import KnownSymbols
-from .claim import TOP_TABLES
-from .context import Context
-from .from_idt import HANDLERS
+from ...arch.base import Run
+from ...symbols import kallsyms
+from ...symbols.runtime import KnownSymbols
+from ..context import Context
+from ..memory import PAGE_SIZE
 from .image import Image
 
 #: The real banner ends in newline and NUL and has the build number; the format string
@@ -25,19 +23,21 @@ from .image import Image
 _BANNER = re.compile(rb"Linux version \d[^\0\n]{8,900} #\d[^\0\n]{0,200}\n\0")
 #: .rodata of a distribution kernel is 8-20 MiB; more is not looked at.
 _RODATA_MAX = 64 << 20
-WANTED = frozenset(
-    TOP_TABLES
-    + HANDLERS
-    + (
-        "linux_banner", "phys_base", "vmcoreinfo_data", "idt_table", "__start_notes",
-        "__stop_notes", "__pgtable_l5_enabled", "saved_command_line", "elfcorehdr_addr",
-        "system_state", "panic_cpu", "boot_params",
-        "level3_kernel_pgt", "level4_kernel_pgt", "_text", "_stext", "init_uts_ns",
-    )
-)  # fmt: skip
+#: What the checks ask for on every architecture; each adds its own.
+_WANTED = (
+    *("linux_banner", "vmcoreinfo_data", "__start_notes", "__stop_notes", "saved_command_line"),
+    *("elfcorehdr_addr", "system_state", "panic_cpu", "crashing_cpu", "crashk_res"),
+    *("_text", "_stext", "_etext", "init_uts_ns"),
+)
 
 
-def identify(context: Context, image: Image, runs: list[Mapping]) -> None:
+def wanted(context: Context) -> frozenset[str]:
+    """The symbols that anything here looks at."""
+    arch = context.arch
+    return frozenset((*_WANTED, *arch.top_tables, arch.placement, *arch.symbols))
+
+
+def identify(context: Context, image: Image, runs: list[Run]) -> None:
     """Give ``image`` its banner and symbols from its own memory, mapped as ``runs``."""
     if image.text_vaddr is None:
         return
@@ -46,13 +46,13 @@ def identify(context: Context, image: Image, runs: list[Mapping]) -> None:
         if image.banner is None:
             match = _BANNER.search(block)
             image.banner = match.group()[:-1] if match else None
-        found = kallsyms.decode(block, image.text_vaddr, WANTED)
+        found = kallsyms.decode(block, image.text_vaddr, wanted(context))
         if found:
             image.symbols = KnownSymbols(found, "kallsyms")
             return
 
 
-def _read_only(runs: list[Mapping]) -> Iterator[Mapping]:
+def _read_only(runs: list[Run]) -> Iterator[Run]:
     """The runs that can be .rodata, likeliest first.
 
     Before mark_rodata_ro() the whole image has equal rights: then all of it.
@@ -63,7 +63,7 @@ def _read_only(runs: list[Mapping]) -> Iterator[Mapping]:
         yield from runs
 
 
-def _block(context: Context, run: Mapping) -> bytes:
+def _block(context: Context, run: Run) -> bytes:
     """The memory of a run; pages that are not in the dump read as zeros."""
     size = min(run.size, _RODATA_MAX)
     hole = bytes(PAGE_SIZE)

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from ..vmcoreinfo import Vmcoreinfo
-from .context import Context
-from .from_vmcoreinfo_memory import read_text
+from ...vmcoreinfo import Vmcoreinfo
+from ..context import Context
+from ..ways.vmcoreinfo_memory import read_text
 from .image import Image
 from .kernel_memory import kernel_paddr
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..vmcoreinfo import Vmcoreinfo, parse
-from .candidate import Candidate
+from ...arch.base import Proposal
+from ...vmcoreinfo import Vmcoreinfo, parse
+from ..context import Context
 from .claim import claimed
-from .context import Context
 
 SOURCE = "vmcoreinfo-memory"
 _MARK = b"OSRELEASE="
@@ -31,20 +31,23 @@ _STORED = range(600, 2100)
 _MAX_CLAIMS = 20_000
 
 
-def propose(context: Context) -> Iterator[Candidate]:
-    """A candidate for each different claim; the copies of a text count once."""
+def propose(context: Context) -> Iterator[Proposal]:
+    """A proposal for each different claim; the copies of a text count once."""
     seen: set[tuple[object, ...]] = set()
     for paddr, info in texts(context):
-        key = (info.phys_base, info.kernel_offset, info.symbols.get("_stext"), info.osrelease)
+        context.crash_noted |= "CRASHTIME" in info.values
+        voffset = context.arch.said_voffset(info)
+        key = (voffset, info.kernel_offset, info.symbols.get("_stext"), info.osrelease)
         if key in seen:
             continue
         if len(seen) >= _MAX_CLAIMS:
             context.warn(f"more than {_MAX_CLAIMS} different VMCOREINFO texts in memory")
+            context.bounded = True
             return
         seen.add(key)
-        candidate = claimed(context, info, SOURCE, f"at {paddr:#x}")
-        if candidate is not None:
-            yield candidate
+        proposal = claimed(context, info, SOURCE, f"at {paddr:#x}")
+        if proposal is not None:
+            yield proposal
 
 
 def texts(context: Context) -> Iterator[tuple[int, Vmcoreinfo]]:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..vmcoreinfo import parse
-from .candidate import Candidate
+from ...arch.base import Proposal
+from ...vmcoreinfo import parse
+from ..context import Context
 from .claim import claimed
-from .context import Context
 
 SOURCE = "vmcoreinfo-note"
 
 
-def propose(context: Context) -> Iterator[Candidate]:
-    """The candidate that the note states, if there is one and it states any."""
+def propose(context: Context) -> Iterator[Proposal]:
+    """What the note states, if there is one and it states a placement."""
     if context.dump.vmcoreinfo is not None:
-        candidate = claimed(context, parse(context.dump.vmcoreinfo), SOURCE, "note")
-        if candidate is not None:
-            yield candidate
+        proposal = claimed(context, parse(context.dump.vmcoreinfo), SOURCE, "note")
+        if proposal is not None:
+            yield proposal

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..arch.x86_64 import MAX_PADDR, START_KERNEL_MAP, gate_handler, image_paddr
-from ..symbols.vmlinux import find_build_id
-from ..text import hex64, printable, signed64
-from . import from_idt, from_vmcoreinfo_memory, vmcoreinfo_data
-from .claim import TOP_TABLES
-from .context import Context
+from ...arch.base import AddressSpace, Evidence
+from ...symbols.vmlinux import find_build_id
+from ...text import hex64, printable
+from ..context import Context
+from ..memory import PAGE_SIZE
+from ..ways import vmcoreinfo_memory
+from . import accounting, body, vmcoreinfo_data
 from .image import Image
-from .result import Evidence
 
 _BANNER_MAX = 1024
 _NOTES_MAX = 4096
@@ -43,7 +43,7 @@ def check_banner(context: Context, image: Image) -> Evidence:
 
 def read_banner(context: Context, paddr: int) -> bytes | None:
     """The ``Linux version ...`` text at ``paddr`` without its NUL, or None."""
-    room = 4096 - paddr % 4096
+    room = PAGE_SIZE - paddr % PAGE_SIZE
     data = context.memory.get(paddr, min(room, _BANNER_MAX))
     if data is None or not data.startswith(b"Linux version "[:room]):
         return None
@@ -53,57 +53,64 @@ def read_banner(context: Context, paddr: int) -> bytes | None:
     return text if end and text.startswith(b"Linux version ") else None
 
 
-def check_phys_base(context: Context, image: Image) -> Evidence:
-    """The kernel's own variable ``phys_base`` (arch/x86/kernel/head_64.S) says the same."""
-    name = "phys_base"
+def check_placement(context: Context, image: Image) -> Evidence:
+    """The kernel's own variable for it says the same."""
+    name = image.arch.placement
     vaddr = image.vaddr(name)
     value = None if vaddr is None else context.memory.u64(image.paddr(vaddr))
     if vaddr is None or value is None:
         return Evidence(name, "symbol not known" if vaddr is None else "not in the dump")
-    held = signed64(value) == image.phys_base
+    held = image.arch.stored_voffset(value) == image.voffset
     return Evidence(name, f"variable at {image.paddr(vaddr):#x} is {hex64(value)}", held)
 
 
 def check_top_table(context: Context, image: Image) -> Evidence:
-    """The kernel's top-level table maps the image just where it is said to be."""
-    name = "init_top_pgt"
-    vaddr = image.vaddr(*TOP_TABLES)
-    if vaddr is None or image.text_vaddr is None or image.text_paddr is None:
+    """The kernel's top-level table maps the image just where it is said to be, all of it."""
+    name = image.arch.top_tables[0]
+    vaddr, text = image.vaddr(*image.arch.top_tables), image.text_vaddr
+    if vaddr is None or text is None:
         return Evidence(name, "symbol not known")
     root = image.paddr(vaddr)
     if context.memory.get(root, 8) is None:
         return Evidence(name, f"table at {root:#x} not in the dump")
     for levels in _levels(context, image):
-        found = context.tables(root, levels).translate(image.text_vaddr)
-        if found == image.text_paddr:
+        tables = context.tables(root, levels)
+        if tables.translate(text) == image.text_paddr:
             image.levels = levels
-            return Evidence(
-                name, f"table at {root:#x} maps {image.text_vaddr:#x} to {found:#x}", True
-            )
-    if _unused_yet(context, image, root):
+            words = f"table at {root:#x} maps {text:#x} to {image.text_paddr:#x}"
+            bent = [v for v in _landmarks(image) if not _is_straight(tables, image, v)]
+            if bent:
+                return Evidence(name, f"{words}, but {bent[0]:#x} elsewhere")
+            return Evidence(name, words, True)
+    return _unmapped(context, image, root, text)
+
+
+def _is_straight(tables: AddressSpace, image: Image, vaddr: int) -> bool:
+    return tables.translate(vaddr) in (None, image.paddr(vaddr))
+
+
+def _unmapped(context: Context, image: Image, root: int, text: int) -> Evidence:
+    """Why the image's own table does not map its text: for a reason, or because it is none."""
+    name = image.arch.top_tables[0]
+    if image.arch.top_table_unused(context, image, root):
         return Evidence(name, f"table at {root:#x} not in use yet (early boot)")
-    return Evidence(name, f"table at {root:#x} does not map {image.text_vaddr:#x} there", False)
+    if any(context.tables(root, levels).lost(text) for levels in _levels(context, image)):
+        return Evidence(name, f"below the table at {root:#x} one is not in the dump")
+    if image.partial_cpus:
+        return Evidence(name, f"table at {root:#x} maps {text:#x} elsewhere")
+    return Evidence(name, f"table at {root:#x} does not map {text:#x} there", False)
 
 
-def _unused_yet(context: Context, image: Image, root: int) -> bool:
-    """True for a table that is empty, or as it was linked, phys_base not added yet.
-
-    __startup_64 and x86_64_start_kernel fill it (arch/x86/kernel/head64.c).
-    """
-    entry = context.memory.u64(root + 511 * 8)
-    if not entry:
-        return True
-    next_tables = (image.vaddr("level3_kernel_pgt"), image.vaddr("level4_kernel_pgt"))
-    as_linked = [vaddr - START_KERNEL_MAP for vaddr in next_tables if vaddr is not None]
-    return image.phys_base != 0 and entry & (MAX_PADDR - 1) & ~0xFFF in as_linked
+def _landmarks(image: Image) -> list[int]:
+    """Run-time addresses all over the image."""
+    names = ("linux_banner", image.arch.placement, *image.arch.top_tables)
+    return [vaddr for name in names if (vaddr := image.vaddr(name)) is not None]
 
 
 def _levels(context: Context, image: Image) -> tuple[int, ...]:
     if image.levels is not None:
         return (image.levels,)
-    vaddr = image.vaddr("__pgtable_l5_enabled")
-    flag = None if vaddr is None else context.memory.get(image.paddr(vaddr), 4)
-    return (5, 4) if flag is not None and any(flag) else (4, 5)
+    return image.arch.levels_in_use(context, image)
 
 
 def check_vmcoreinfo(context: Context, image: Image) -> Evidence:
@@ -112,11 +119,11 @@ def check_vmcoreinfo(context: Context, image: Image) -> Evidence:
     paddr = vmcoreinfo_data.paddr(context, image)
     if paddr is None:
         return Evidence(name, "pointer not known or not set yet")
-    info = from_vmcoreinfo_memory.read_text(context, paddr)
+    info = vmcoreinfo_memory.read_text(context, paddr)
     if info is None:
         return Evidence(name, f"no VMCOREINFO text in the dump at {paddr:#x}")
-    said = info.phys_base, info.kernel_offset
-    wanted = image.phys_base, image.kaslr_offset
+    said = image.arch.said_voffset(info), info.kernel_offset
+    wanted = image.voffset, image.kaslr_offset
     held = all(s == w for s, w in zip(said, wanted, strict=True) if None not in (s, w))
     return Evidence(name, f"text at {paddr:#x}: {printable(info.osrelease or '?')}", held)
 
@@ -143,42 +150,48 @@ def check_cpu_tables(context: Context, image: Image) -> Evidence:
     name = "cpu_page_tables"
     if not context.cpus:
         return Evidence(name, "no vCPU state in the dump")
-    if not image.cpus:
-        return Evidence(name, "no vCPU runs on tables that map it")
-    cpus = ", ".join(map(str, image.cpus))
-    return Evidence(name, f"the tables of vCPU {cpus} map it", True)
+    if image.cpus:
+        return Evidence(name, f"the tables of vCPU {_numbers(image.cpus)} map it", True)
+    if image.partial_cpus:
+        words = f"the tables of vCPU {_numbers(image.partial_cpus)} map it in part"
+        return Evidence(name, f"{words}, and other memory in between")
+    return Evidence(name, "no vCPU runs on tables that map it")
 
 
-def check_idt(context: Context, image: Image) -> Evidence:
-    """The interrupt table of the image holds its own divide-error handler in vector 0."""
-    name = "idt"
-    table, handler = image.vaddr("idt_table"), image.vaddr(*from_idt.HANDLERS)
-    if table is None or handler is None:
-        return Evidence(name, "symbol not known")
-    gate = context.memory.get(image_paddr(table, image.phys_base), 16)
-    found = None if gate is None else gate_handler(gate)
-    if found is None:
-        return Evidence(name, "vector 0 not set or not in the dump (early boot, FRED)")
-    # A kernel that has not reached idt_setup_traps still has its early handlers there.
-    return Evidence(name, f"vector 0 is {found:#x}", True if found == handler else None)
+def _numbers(cpus: list[int]) -> str:
+    return ", ".join(map(str, cpus))
 
 
 CHECKS: tuple[Callable[[Context, Image], Evidence], ...] = (
     check_cpu_tables,
     check_banner,
-    check_phys_base,
+    check_placement,
     check_top_table,
-    check_idt,
     check_build_id,
     check_vmcoreinfo,
 )
 
 
 def verify(context: Context, image: Image) -> None:
-    """Run every check on ``image`` and fill in what they learn."""
+    """Run every check on ``image`` and fill in what they learn.
+
+    What a vCPU runs in needs no further proof that it is a kernel; of every other image
+    its body is looked at, and whether it accounts for memory.
+    """
+    image.checks.clear()
     for check in CHECKS:
-        evidence = check(context, image)
-        image.checks[evidence.name] = evidence
+        _note(image, check(context, image))
+    for evidence in image.arch.checks(context, image):
+        _note(image, evidence)
     vaddr = image.vaddr("linux_banner")
     if vaddr is not None:
         image.banner = read_banner(context, image.paddr(vaddr))
+    if not image.cpus:
+        _note(image, body.check(context, image))
+        if not context.cpus:
+            for evidence in accounting.checks(context, image):
+                _note(image, evidence)
+
+
+def _note(image: Image, evidence: Evidence) -> None:
+    image.checks[evidence.name] = evidence

@@ -5,25 +5,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..arch.x86_64 import is_image_vaddr
-from ..text import hex64, printable
-from .choose import confidence, listed, told
-from .context import Context
-from .image import Image
+from ...text import hex64, printable
+from ..choice.choose import listed, told
+from ..choice.confidence import SOUND, confidence
+from ..context import Context
+from ..image.image import Image
 
 _INVALID_CPU = (1 << 32) - 1
 
 
 def describe(context: Context, images: list[Image], chosen: Image | None) -> list[dict[str, Any]]:
-    """One JSON object for each image, in the order that ``--kernel N`` counts them."""
+    """One JSON object for each image, by physical place; ``id`` is what ``--kernel`` takes."""
     return [
         {
             "index": index,
+            "id": image.id,
             "chosen": image is chosen,
             "state": state(context, image),
             "boot_state": boot_state(context, image),
-            "vcpus": image.cpus,
-            "phys_base": hex64(image.phys_base),
+            "vcpus": image.running,
+            "phys_base": _hex(image.arch.phys_base(image.voffset)),
+            "kimage_voffset": hex64(image.voffset),
             "kaslr_offset": _hex(image.kaslr_offset),
             "text_vaddr": _hex(image.text_vaddr),
             "text_paddr": _hex(image.text_paddr),
@@ -42,17 +44,18 @@ def describe_vcpus(context: Context, images: list[Image]) -> list[dict[str, Any]
     """Where each vCPU of the dump is: its mode, and the kernel whose tables it runs on.
 
     ``kernel`` is an index of the list of kernels, null for none or where it can't be
-    told; ``in_image`` says whether RIP lies in the image window of the address space.
+    told; ``in_image`` says whether the program counter lies in the window of kernel images.
     """
     kernels = listed(images)
     return [
         {
             "index": cpu.index,
             "mode": cpu.mode,
-            "rip": hex64(cpu.rip),
-            "cr3": hex64(cpu.cr3),
-            "in_image": is_image_vaddr(cpu.rip),
-            "kernel": next((n for n, image in enumerate(kernels) if cpu.index in image.cpus), None),
+            **{name: hex64(value) for name, value in cpu.registers.items()},
+            "in_image": context.arch.is_image_vaddr(cpu.pc),
+            "kernel": next(
+                (n for n, image in enumerate(kernels) if cpu.index in image.running), None
+            ),
         }
         for cpu in context.cpus
     ]
@@ -62,14 +65,14 @@ def state(context: Context, image: Image) -> str:
     """What an image is to this guest now.
 
     "capture": a kdump kernel that runs; "crashed": the one it was started for; "live":
-    a vCPU runs in it; "stale": the vCPUs are elsewhere; "unverified": nothing in memory
+    a vCPU runs in it; "stale": the vCPUs are elsewhere; "unverified": too little in memory
     bears it out; "intact": no vCPU state tells whether it runs.
     """
-    if confidence(image) in ("none", "weak"):
+    if confidence(image) not in SOUND:
         return "unverified"
     if image.captured_by is not None:
         return "crashed"
-    if image.cpus:
+    if image.running:
         return "capture" if image.is_capture else "live"
     return "stale" if any(told(context, cpu) for cpu in context.cpus) else "intact"
 
@@ -80,6 +83,8 @@ def boot_state(context: Context, image: Image) -> str | None:
     ``panic_cpu`` (kernel/panic.c) is -1 until a CPU panics; ``system_state``
     (include/linux/kernel.h) is 0 until the scheduler starts.
     """
+    if confidence(image) not in SOUND:
+        return None
     panic_cpu, system_state = (
         _u32(context, image, "panic_cpu"),
         _u32(context, image, "system_state"),
@@ -93,8 +98,7 @@ def boot_state(context: Context, image: Image) -> str | None:
 
 def _u32(context: Context, image: Image, name: str) -> int | None:
     vaddr = image.vaddr(name)
-    data = None if vaddr is None else context.memory.get(image.paddr(vaddr), 4)
-    return None if data is None else int.from_bytes(data, "little")
+    return None if vaddr is None else context.memory.u32(image.paddr(vaddr))
 
 
 def _hex(value: int | None) -> str | None:

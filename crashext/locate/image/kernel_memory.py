@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-from ..arch.x86_64 import PAGE_SIZE
-from .claim import TOP_TABLES
-from .context import Context
+from ..context import Context
+from ..memory import PAGE_SIZE
 from .image import Image
 
 
 def kernel_paddr(context: Context, image: Image, vaddr: int) -> int | None:
     """Physical address of any kernel address, direct map included; None if not mapped."""
-    table = image.vaddr(*TOP_TABLES)
+    table = image.vaddr(*image.arch.top_tables)
     if table is None:
         return None
-    for levels in (4, 5) if image.levels is None else (image.levels,):
+    for levels in image.arch.levels if image.levels is None else (image.levels,):
         found = context.tables(image.paddr(table), levels).translate(vaddr)
         if found is not None:
             return found

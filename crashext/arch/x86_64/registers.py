@@ -1,26 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""x86_64: address-space constants, CPU state from QEMU's notes, interrupt gates."""
+"""x86_64: the state of a vCPU, from QEMU's notes."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..dumps.base import Note
-
-PAGE_SIZE = 4096
-PMD_SIZE = 2 << 20
-
-#: Where the kernel image is mapped: VA = PA - phys_base + START_KERNEL_MAP
-#: (arch/x86/include/asm/page_64_types.h, __START_KERNEL_map).
-START_KERNEL_MAP = 0xFFFF_FFFF_8000_0000
-#: The largest window the image may be placed in: KERNEL_IMAGE_SIZE is 1 GiB with
-#: RANDOMIZE_BASE, 512 MiB without (page_64_types.h); the page tables tell which.
-KERNEL_IMAGE_MAX = 1 << 30
-#: phys_base is a multiple of this: __startup_64 refuses to boot otherwise (head64.c).
-PHYS_BASE_ALIGN = PMD_SIZE
-#: MAXPHYADDR of the architecture; no page frame lies above.
-MAX_PADDR = 1 << 52
+from ...dumps.base import Note
+from .layout import MAX_PADDR
 
 CR0_PG = 1 << 31
 CR4_PAE = 1 << 5
@@ -63,6 +51,21 @@ class CpuState:
     cr4: int
 
     @property
+    def pc(self) -> int:
+        """RIP."""
+        return self.rip
+
+    @property
+    def registers(self) -> dict[str, int]:
+        """Where it runs, and on which page tables."""
+        return {"rip": self.rip, "cr3": self.cr3}
+
+    @property
+    def known(self) -> bool:
+        """True when CR0 was saved: no CPU has it zero."""
+        return bool(self.cr0)
+
+    @property
     def empty(self) -> bool:
         """True when the note is all zero: no CPU runs like that."""
         return not (self.cr0 or self.cr3 or self.cr4 or self.rip)
@@ -77,15 +80,17 @@ class CpuState:
         """Levels of its page tables: 5 with CR4.LA57, else 4."""
         return 5 if self.cr4 & CR4_LA57 else 4
 
-    @property
-    def roots(self) -> tuple[int, ...]:
+    def roots(self, ram_end: int) -> tuple[int, ...]:
         """Physical addresses that may be its kernel's top-level table.
 
         The table that CR3 names; with the PTI switch bit set first its even
-        neighbour, which is the kernel's own table where PTI is in use.
+        neighbour, which is the kernel's own table where PTI is in use. With memory
+        encryption CR3 carries the C-bit, which is no part of the address.
         """
+        inside = (1 << max(ram_end - 1, 0).bit_length()) - 1
         root = self.cr3 & (MAX_PADDR - 1) & ~CR3_FLAGS
-        return (root & ~CR3_PTI_USER, root) if root & CR3_PTI_USER else (root,)
+        both = (root & ~CR3_PTI_USER, root) if root & CR3_PTI_USER else (root,)
+        return tuple(root & inside for root in both)
 
     @property
     def mode(self) -> str:
@@ -99,7 +104,7 @@ class CpuState:
         return "user mode" if self.cs & 3 else "ring 0"
 
 
-def cpu_states(notes: tuple[Note, ...]) -> tuple[CpuState, ...]:
+def cpu_states(notes: Sequence[Note]) -> tuple[CpuState, ...]:
     """The vCPUs of a dump, in the order of their QEMU notes; malformed notes are left out."""
     descs = [n.desc for n in notes if n.name == _QEMU_NOTE_NAME]
     return tuple(_cpu_state(index, desc) for index, desc in enumerate(descs) if _is_cpu_state(desc))
@@ -132,24 +137,3 @@ def _cpu_state(index: int, desc: bytes) -> CpuState:
         cr3=u64(_CR3),
         cr4=u64(_CR4),
     )
-
-
-def gate_handler(gate: bytes) -> int | None:
-    """The handler address in a 64-bit interrupt gate (16 bytes), None if not present.
-
-    Layout: SDM vol. 3, 6.14.1; the kernel's struct gate_struct.
-    """
-    low, _selector, bits, middle, high, _zero = struct.unpack("<HHHHII", gate)
-    if not bits >> 15:
-        return None
-    return int(low | middle << 16 | high << 32)
-
-
-def is_image_vaddr(vaddr: int) -> bool:
-    """True when ``vaddr`` lies in the window the kernel image is mapped in."""
-    return START_KERNEL_MAP <= vaddr < START_KERNEL_MAP + KERNEL_IMAGE_MAX
-
-
-def image_paddr(vaddr: int, phys_base: int) -> int:
-    """Where an address of the kernel image lies physically (__pa_symbol)."""
-    return vaddr - START_KERNEL_MAP + phys_base

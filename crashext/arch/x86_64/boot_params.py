@@ -6,10 +6,8 @@ Layout: Documentation/arch/x86/zero-page.rst and boot.rst.
 
 from __future__ import annotations
 
-from ..arch.x86_64 import START_KERNEL_MAP
-from .candidate import is_kaslr_offset
-from .context import Context
-from .image import Image
+from ..base import Search, View
+from .layout import START_KERNEL_MAP, is_kaslr_offset
 
 _EFI_SIGNATURE, _EFI_64 = 0x1C0, b"EL64"
 _HEADER, _HDRS = 0x202, b"HdrS"
@@ -17,7 +15,7 @@ _LOADFLAGS, _KASLR_FLAG = 0x211, 1 << 1
 _PREF_ADDRESS = 0x258
 
 
-def kaslr_offset(context: Context, image: Image) -> int | None:
+def kaslr_offset(search: Search, image: View) -> int | None:
     """The offset, None where the parameters don't tell or were not copied yet.
 
     A BIOS boot keeps the whole setup header, with pref_address: LOAD_PHYSICAL_ADDR,
@@ -25,7 +23,7 @@ def kaslr_offset(context: Context, image: Image) -> int | None:
     flag is clear the kernel's addresses were not moved (boot/compressed/kaslr.c).
     """
     vaddr = image.vaddr("boot_params")
-    data = None if vaddr is None else context.memory.get(image.paddr(vaddr), 4096)
+    data = None if vaddr is None else search.memory.get(image.paddr(vaddr), 4096)
     if data is None or image.text_vaddr is None:
         return None
     if data.startswith(_HDRS, _HEADER):

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
 
-from .x86_64 import MAX_PADDR, PAGE_SIZE, PMD_SIZE, START_KERNEL_MAP
+from ..base import Memory, Run
+from .layout import MAX_PADDR, PAGE_SIZE, PMD_SIZE, START_KERNEL_MAP
 
 _PRESENT = 1 << 0
 _WRITABLE = 1 << 1
@@ -21,43 +20,9 @@ _NX = 1 << 63
 _ENTRIES = 512
 _TABLE = struct.Struct("<512Q")
 _FRAME = (MAX_PADDR - 1) & ~(PAGE_SIZE - 1)
-#: 4 KiB tables looked into by image_mappings: an image has a handful where rights
+#: 4 KiB tables looked into by image_runs: an image has a handful where rights
 #: change; modules share the window in kernels without RANDOMIZE_BASE.
-_MAX_PTE_TABLES = 16
-
-
-class Memory(Protocol):
-    """What the walk needs of guest-physical memory."""
-
-    def get(self, paddr: int, size: int) -> bytes | None:
-        """Bytes at ``paddr``, or None where there is no memory."""
-
-    def u64(self, paddr: int) -> int | None:
-        """The 64-bit number at ``paddr``, or None."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    """A run of virtual addresses mapped to consecutive physical ones.
-
-    ``size`` in bytes; ``writable`` and ``executable`` as the last-level entry says.
-    """
-
-    vaddr: int
-    paddr: int
-    size: int
-    writable: bool
-    executable: bool
-
-    @property
-    def end(self) -> int:
-        """First virtual address behind the run."""
-        return self.vaddr + self.size
-
-    @property
-    def phys_base(self) -> int:
-        """What phys_base is, if this run belongs to the kernel image."""
-        return self.paddr - (self.vaddr - START_KERNEL_MAP)
+_MAX_PTE_TABLES = 40
 
 
 class PageTables:
@@ -74,19 +39,27 @@ class PageTables:
 
     def translate(self, vaddr: int) -> int | None:
         """The physical address that ``vaddr`` is mapped to, or None."""
+        return self._walk(vaddr)[0]
+
+    def lost(self, vaddr: int) -> bool:
+        """True when the walk to ``vaddr`` meets a table that is not in the dump."""
+        return self._walk(vaddr)[1]
+
+    def _walk(self, vaddr: int) -> tuple[int | None, bool]:
+        """(physical address, whether a table is missing from the dump)."""
         table = self.root
         for level in range(self.levels, 0, -1):
             shift = 12 + 9 * (level - 1)
             entry = self._memory.u64(table + (vaddr >> shift & 511) * 8)
             if entry is None or not entry & _PRESENT:
-                return None
+                return None, entry is None
             if level == 1 or (level <= 3 and entry & _LARGE):
                 offset = (1 << shift) - 1
-                return (entry & self._frame & ~offset) | (vaddr & offset)
+                return (entry & self._frame & ~offset) | (vaddr & offset), False
             table = entry & self._frame
-        return None
+        return None, False
 
-    def image_mappings(self) -> tuple[Mapping, ...]:
+    def image_runs(self) -> tuple[Run, ...]:
         """The mapped runs of the 1 GiB window at START_KERNEL_MAP, ascending.
 
         2 MiB entries and the pages below 4 KiB tables alike; adjacent ones that are
@@ -107,20 +80,20 @@ class PageTables:
             table = entry & self._frame
         return table
 
-    def _pmd_runs(self, pmd_table: int) -> Iterator[Mapping]:
+    def _pmd_runs(self, pmd_table: int) -> Iterator[Run]:
         pte_tables = 0
         for index, entry in self._present(pmd_table):
             vaddr = START_KERNEL_MAP + index * PMD_SIZE
             if entry & _LARGE:
                 paddr = entry & self._frame & ~(PMD_SIZE - 1)
-                yield _mapping(vaddr, paddr, PMD_SIZE, entry)
+                yield _run(vaddr, paddr, PMD_SIZE, entry)
             elif pte_tables < _MAX_PTE_TABLES:
                 pte_tables += 1
                 yield from self._pte_runs(entry & self._frame, vaddr)
 
-    def _pte_runs(self, pte_table: int, vaddr: int) -> Iterator[Mapping]:
+    def _pte_runs(self, pte_table: int, vaddr: int) -> Iterator[Run]:
         for index, entry in self._present(pte_table):
-            yield _mapping(vaddr + index * PAGE_SIZE, entry & self._frame, PAGE_SIZE, entry)
+            yield _run(vaddr + index * PAGE_SIZE, entry & self._frame, PAGE_SIZE, entry)
 
     def _present(self, table: int) -> Iterator[tuple[int, int]]:
         data = self._memory.get(table, PAGE_SIZE)
@@ -149,17 +122,15 @@ def encryption_mask(memory: Memory, root: int, ram_end: int) -> int:
     return shared if present and shared.bit_count() == 1 else 0
 
 
-def _mapping(vaddr: int, paddr: int, size: int, entry: int) -> Mapping:
-    return Mapping(vaddr, paddr, size, bool(entry & _WRITABLE), not entry & _NX)
+def _run(vaddr: int, paddr: int, size: int, entry: int) -> Run:
+    return Run(vaddr, paddr, size, bool(entry & _WRITABLE), not entry & _NX)
 
 
-def _joined(runs: Iterator[Mapping]) -> Iterator[Mapping]:
-    last: Mapping | None = None
+def _joined(runs: Iterator[Run]) -> Iterator[Run]:
+    last: Run | None = None
     for run in runs:
         if last is not None and _continues(last, run):
-            last = Mapping(
-                last.vaddr, last.paddr, last.size + run.size, last.writable, last.executable
-            )
+            last = Run(last.vaddr, last.paddr, last.size + run.size, last.writable, last.executable)
             continue
         if last is not None:
             yield last
@@ -168,9 +139,9 @@ def _joined(runs: Iterator[Mapping]) -> Iterator[Mapping]:
         yield last
 
 
-def _continues(last: Mapping, run: Mapping) -> bool:
+def _continues(last: Run, run: Run) -> bool:
     return (
         run.vaddr == last.end
-        and run.phys_base == last.phys_base
+        and run.voffset == last.voffset
         and (run.writable, run.executable) == (last.writable, last.executable)
     )

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the search asks of an architecture: one descriptor, :class:`Architecture`.
+
+Everything that is answered differently from one architecture to the next is a member of
+it, and nothing else is; docs/porting.md says which of them are the minimum and what each
+further one buys. The search's own quantity is the *voffset* of a kernel image,
+``vaddr - paddr`` modulo 2^64: the image is mapped linearly on every architecture.
+x86_64 writes it as ``phys_base``, arm64 as ``kimage_voffset``, riscv64 as
+``va_kernel_pa_offset``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..dumps.base import Note
+from ..vmcoreinfo import Vmcoreinfo
+
+MASK64 = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One thing that was looked at: what it is, what was seen, whether it agrees.
+
+    ``held`` is True (supports the answer), False (contradicts it) or None
+    (could not be looked at, or says nothing either way).
+    """
+
+    name: str
+    value: str
+    held: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of virtual addresses mapped to consecutive physical ones.
+
+    ``size`` in bytes; ``writable`` and ``executable`` as the last-level entry says.
+    """
+
+    vaddr: int
+    paddr: int
+    size: int
+    writable: bool
+    executable: bool
+
+    @property
+    def end(self) -> int:
+        """First virtual address behind the run."""
+        return self.vaddr + self.size
+
+    @property
+    def voffset(self) -> int:
+        """``vaddr - paddr`` modulo 2^64."""
+        return (self.vaddr - self.paddr) & MASK64
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a way of searching proposes, before anything is believed.
+
+    ``source`` names the way that made it, ``detail`` says in words what was seen.
+    ``cpu`` is the vCPU it came from, ``text_vaddr`` the first mapped address of the
+    image, ``levels`` those of the page tables it was read from, ``info`` the VMCOREINFO
+    text that says so. ``whole`` is False where the tables map other memory in between.
+    """
+
+    source: str
+    voffset: int
+    kaslr_offset: int | None
+    detail: str
+    cpu: int | None = None
+    text_vaddr: int | None = None
+    levels: int | None = None
+    info: Vmcoreinfo | None = None
+    whole: bool = True
+
+
+class Memory(Protocol):
+    """Guest-physical memory."""
+
+    def get(self, paddr: int, size: int) -> bytes | None:
+        """Bytes at ``paddr``, or None where the dump has none."""
+
+    def u64(self, paddr: int) -> int | None:
+        """The number of 64 bits at ``paddr``, or None."""
+
+
+class Cpu(Protocol):
+    """The state of one vCPU, as the dump's notes have it."""
+
+    @property
+    def index(self) -> int:
+        """Its number, from 0."""
+
+    @property
+    def pc(self) -> int:
+        """Where it executes, a virtual address."""
+
+    @property
+    def registers(self) -> Mapping[str, int]:
+        """The registers worth showing, in order, by the names that the JSON gives them."""
+
+    @property
+    def empty(self) -> bool:
+        """True for a state that no CPU has: the note was wiped."""
+
+    @property
+    def known(self) -> bool:
+        """True when the note says whether and how addresses are translated."""
+
+    @property
+    def paging(self) -> bool:
+        """True when page tables are in use that a kernel of this architecture could have made."""
+
+    @property
+    def levels(self) -> int:
+        """Levels of its page tables."""
+
+    @property
+    def mode(self) -> str:
+        """The mode it runs in, in words."""
+
+    def roots(self, ram_end: int) -> tuple[int, ...]:
+        """Physical addresses of what may be its kernel's top-level table, inside RAM."""
+
+
+class AddressSpace(Protocol):
+    """Page tables, walked in a bounded number of steps."""
+
+    def translate(self, vaddr: int) -> int | None:
+        """The physical address that ``vaddr`` is mapped to, or None."""
+
+    def lost(self, vaddr: int) -> bool:
+        """True when the walk to ``vaddr`` meets a table that is not in the dump."""
+
+    def image_runs(self) -> tuple[Run, ...]:
+        """The mapped runs of the window that kernel images are mapped in, ascending."""
+
+
+class Search(Protocol):
+    """What an architecture's own ways and checks may ask of the search."""
+
+    @property
+    def memory(self) -> Memory:
+        """The guest's memory."""
+
+    @property
+    def cpus(self) -> Sequence[Cpu]:
+        """The vCPUs whose state may be used."""
+
+    @property
+    def ram_end(self) -> int:
+        """First physical address behind all RAM."""
+
+    def tables(self, root: int, levels: int) -> AddressSpace:
+        """The address space whose top-level table is at physical ``root``."""
+
+    def linked(self, *names: str) -> int | None:
+        """The address that the vmlinux given links the first known of ``names`` to."""
+
+
+class View(Protocol):
+    """A kernel image, as an architecture's checks see it."""
+
+    @property
+    def voffset(self) -> int:
+        """``vaddr - paddr`` modulo 2^64."""
+
+    @property
+    def text_vaddr(self) -> int | None:
+        """Run-time address of ``_text``."""
+
+    def vaddr(self, *names: str) -> int | None:
+        """Run-time address of the first known of the symbols ``names``."""
+
+    def paddr(self, vaddr: int) -> int:
+        """Physical address of a run-time address of the image."""
+
+
+class Architecture(Protocol):
+    """One architecture; the tables of :mod:`crashext.arch` list them.
+
+    Attributes:
+        name: as :attr:`crashext.dumps.base.Dump.arch` has it.
+        dump_arches: what a dump of such a guest may say of itself.
+        crash_machine: crash's name for it (``pc->machine_type``).
+        page_size: bytes of the smallest page.
+        image_align: what the image's physical and virtual start are multiples of.
+        map_start: where the window begins that kernel images are mapped in.
+        levels: of page tables, those to try where nothing tells.
+        top_tables: names of the kernel's own top-level table, today's first.
+        placement: the kernel variable that repeats where the image was placed.
+        symbols: further symbols that the members below look at.
+    """
+
+    name: str
+    dump_arches: tuple[str, ...]
+    crash_machine: str
+    page_size: int
+    image_align: int
+    map_start: int
+    levels: tuple[int, ...]
+    top_tables: tuple[str, ...]
+    placement: str
+    symbols: tuple[str, ...]
+
+    def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
+        """The vCPUs of a dump; malformed notes are left out."""
+
+    def tables(self, memory: Memory, root: int, levels: int, ram_end: int) -> AddressSpace:
+        """The address space whose top-level table is at physical ``root``."""
+
+    def is_image_vaddr(self, vaddr: int) -> bool:
+        """True when ``vaddr`` lies in the window that kernel images are mapped in."""
+
+    def is_voffset(self, voffset: int, ram_end: int) -> bool:
+        """True when an image can be placed so in a guest whose RAM ends at ``ram_end``."""
+
+    def is_kaslr_offset(self, value: int) -> bool:
+        """True when KASLR can have moved the kernel's virtual addresses by ``value``."""
+
+    def said_voffset(self, info: Vmcoreinfo) -> int | None:
+        """The voffset that a VMCOREINFO states, None where it states none."""
+
+    def stored_voffset(self, value: int) -> int:
+        """The voffset that the 64 bits of the variable ``placement`` mean."""
+
+    def phys_base(self, voffset: int) -> int | None:
+        """The signed phys_base of that placement; None where there is no such notion."""
+
+    def voffset_of_phys_base(self, phys_base: int) -> int | None:
+        """The other way round."""
+
+    def window_starts_image(self, vaddr: int) -> bool:
+        """True when an image mapped from ``vaddr`` on starts there.
+
+        Tables of early boot map the window from its beginning: no word on _text then.
+        """
+
+    def ways(self, search: Search) -> Iterator[Proposal]:
+        """Proposals by ways that only this architecture has, a few page reads in all."""
+
+    def checks(self, search: Search, image: View) -> Iterator[Evidence]:
+        """Checks of an image that only this architecture has."""
+
+    def levels_in_use(self, search: Search, image: View) -> tuple[int, ...]:
+        """The levels of the image's own page tables, likeliest first."""
+
+    def top_table_unused(self, search: Search, image: View, root: int) -> bool:
+        """True when the image's own top-level table was not in use yet (early boot)."""
+
+    def boot_kaslr_offset(self, search: Search, image: View) -> int | None:
+        """The KASLR offset as what the boot loader left in memory tells it."""
+
+    def direct_maps(self, search: Search, image: View) -> Iterator[int]:
+        """Virtual addresses at which the kernel may map physical address 0, likeliest first."""
+
+    def memory_maps(self, search: Search, image: View) -> Iterator[int]:
+        """Virtual addresses at which its struct page of page 0 may be, likeliest first."""
+
+    def crash_args(self, voffset: int, kaslr_offset: int) -> tuple[str, ...]:
+        """The options that make crash start right."""

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Putting the outcome of a search into the words and fields of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...arch.base import Evidence
+from ...text import printable
+from ..choice.choose import choose
+from ..context import Context
+from ..image import vmcoreinfo_data
+from ..image.image import Image
+from ..result import Location
+from ..ways.vmcoreinfo_memory import raw_text
+from .kernels import describe, describe_vcpus
+from .packages import debug_packages, debuginfod_urls
+
+#: Refuted claims, and images not chosen, shown one by one; a guest can plant any number.
+_MAX_SHOWN = 8
+
+
+def answer(
+    context: Context,
+    images: list[Image],
+    seconds: Callable[[], float],
+    wanted: str | None = None,
+) -> Location:
+    """The Location for the images found; ``seconds`` tells the time spent.
+
+    ``wanted`` is the kernel asked for, see :func:`crashext.locate.choose.choose`.
+    """
+    choice = choose(context, images, wanted)
+    image = choice.image
+    fits = None if context.vmlinux is None or image is None else image.matches_vmlinux
+    return Location(
+        path=context.dump.path,
+        arch=context.arch.name,
+        found=image is not None,
+        vmlinux_fits=fits,
+        phys_base=context.arch.phys_base(image.voffset) if image else None,
+        kaslr_offset=image.kaslr_offset if image else None,
+        text_vaddr=image.text_vaddr if image else None,
+        text_paddr=image.text_paddr if image else None,
+        release=_text(image.release) if image else None,
+        banner=_text(image.banner) if image else None,
+        build_id=image.build_id if image else None,
+        page_table_levels=image.levels if image else None,
+        method=image.proposals[0].source if image else None,
+        confidence=choice.confidence,
+        confirmed_by=image.held if image else (),
+        evidence=tuple(_evidence(context, images, image)),
+        kernels=tuple(describe(context, images, image)),
+        debug_packages=debug_packages(image.banner) if image and image.banner else (),
+        debuginfod=debuginfod_urls(image.build_id) if image else (),
+        vcpus=tuple(describe_vcpus(context, images)),
+        vmcoreinfo=_vmcoreinfo(context, image),
+        crash_args=_crash_args(image) if image else (),
+        warnings=tuple(_warnings(context, image, fits)),
+        reason=choice.reason,
+        pages_read=context.memory.pages_read,
+        seconds=seconds(),
+    )
+
+
+def _crash_args(image: Image) -> tuple[str, ...]:
+    """The options that make crash start right on this dump."""
+    if image.kaslr_offset is None:
+        return ()
+    return image.arch.crash_args(image.voffset, image.kaslr_offset)
+
+
+def _misfit(context: Context, image: Image) -> str:
+    """One line for a vmlinux of another build than the kernel found."""
+    given = context.vmlinux
+    assert given is not None
+    return (
+        f"{given.path} does not fit: it is {_identity(given.banner, given.build_id)}, the dump's "
+        f"kernel is {_identity(image.banner, image.build_id)}"
+    )
+
+
+def _identity(banner: bytes | None, build_id: str | None) -> str:
+    """Release and build in few words: the end of the banner tells builds of a release apart."""
+    words = (banner or b"").split(b" ", 3)
+    release = printable(words[2][:64]) if len(words) > 3 else "an unknown kernel"
+    build = printable((banner or b"").strip().rpartition(b"#")[2][:80]) if banner else ""
+    text = release + (f" #{build}" if build else "")
+    return text + (f" (build ID {build_id[:12]}...)" if build_id else "")
+
+
+def _evidence(context: Context, images: list[Image], chosen: Image | None) -> list[Evidence]:
+    evidence = []
+    for image in [i for i in images if i is chosen] if chosen else images[:_MAX_SHOWN]:
+        held = None if chosen is None else True
+        evidence += [Evidence(p.source, p.detail, held) for p in image.proposals[:_MAX_SHOWN]]
+        evidence += [*image.checks.values(), *image.lineage]
+    if chosen is not None:
+        others = [p for i in images if i is not chosen for p in i.proposals]
+        evidence += [Evidence(p.source, p.detail, False) for p in others[:_MAX_SHOWN]]
+    refuted = context.refuted[:_MAX_SHOWN]
+    return evidence + [Evidence(p.source, p.detail, False) for p in refuted]
+
+
+def _warnings(context: Context, image: Image | None, fits: bool | None) -> list[str]:
+    warnings = list(context.dump.warnings)
+    if image is not None and fits is False:
+        warnings.append(_misfit(context, image))
+    warnings += context.warnings
+    if len(context.refuted) > _MAX_SHOWN:
+        warnings.append(
+            f"{len(context.refuted)} VMCOREINFO texts in memory that no page tables bear out"
+        )
+    if context.hollow:
+        number = len(context.hollow)
+        places = f"{number} places hold" if number > 1 else "1 place holds"
+        warnings.append(f"{places} a kernel's banner, but no kernel: planted, or left over")
+    warnings += list(context.memory.bad_pages.values())[:8]
+    if image is not None and image.kaslr_offset is None:
+        warnings.append("nothing in the dump tells the KASLR offset surely: give the vmlinux")
+    if image is not None and context.vmlinux is None:
+        unchecked = [name for name, check in image.checks.items() if check.held is None]
+        unchecked = [name for name in unchecked if name != "cpu_page_tables"]
+        if unchecked:
+            warnings.append("could not check without a vmlinux: " + ", ".join(unchecked))
+    return warnings
+
+
+def _vmcoreinfo(context: Context, image: Image | None) -> str | None:
+    """The kernel's own VMCOREINFO text, each line made printable."""
+    place = None if image is None else vmcoreinfo_data.paddr(context, image)
+    raw = None if place is None else raw_text(context, place)
+    return None if raw is None else "".join(printable(x) + "\n" for x in raw.splitlines())
+
+
+def _text(value: str | bytes | None) -> str | None:
+    if value is None:
+        return None
+    return printable(value.strip() if isinstance(value, str) else value.rstrip(b"\n"))

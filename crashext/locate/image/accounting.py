@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Does a kernel account for the rest of memory?
+
+A kernel that ran maps all RAM at one place of its address space, the direct map, and
+keeps a struct page for each page of it (Documentation/mm/memory-model.rst). For its own
+image these say "reserved, used once, on no list". A program can copy an image; to copy
+this it needs a sixty-fourth of RAM besides, page by page in the right order. A capture
+kernel accounts only for the memory that was set aside for it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from ...arch.base import AddressSpace, Evidence
+from ..context import Context
+from ..memory import PAGE_SIZE
+from .image import Image
+
+DIRECT_MAP, MEMORY_MAP = "direct_map", "memory_map"
+_PLACES, _OWN_PAGES, _OTHER_PAGES, _FEWEST = 16, 6, 6, 3
+#: include/linux/mm_types.h: the start of it, and its size in distributions and small kernels.
+_STRUCT_PAGE = struct.Struct("<QQQ24xii")
+_STRUCT_PAGE_SIZES = (64, 56)
+
+
+def checks(context: Context, image: Image) -> Iterator[Evidence]:
+    """Both checks of an image whose top-level table maps it."""
+    tables = _own_tables(context, image)
+    if tables is None:
+        yield Evidence(DIRECT_MAP, "no page tables of its own")
+        return
+    yield _direct_map(context, image, tables)
+    yield _memory_map(context, image, tables)
+
+
+def _own_tables(context: Context, image: Image) -> AddressSpace | None:
+    check = image.checks.get(image.arch.top_tables[0])
+    root = image.vaddr(*image.arch.top_tables)
+    if check is None or not check.held or root is None or image.levels is None:
+        return None
+    return context.tables(image.paddr(root), image.levels)
+
+
+def _direct_map(context: Context, image: Image, tables: AddressSpace) -> Evidence:
+    """RAM is mapped linearly, as much of it as this kernel knows of."""
+    places = list(_ram_places(context, _PLACES))
+    for base in image.arch.direct_maps(context, image):
+        found = [(p, tables.translate(base + p)) for p in places]
+        lost = sum(paddr is None and tables.lost(base + p) for p, paddr in found)
+        right = sum(p == paddr for p, paddr in found)
+        wrong = sum(paddr not in (None, p) for p, paddr in found)
+        if not right and not wrong:
+            continue
+        seen = len(places) - lost
+        words = f"at {base:#x}: {right} of {seen} places of RAM"
+        if wrong:
+            return Evidence(DIRECT_MAP, f"{words}, {wrong} mapped elsewhere", False)
+        image.knows_little = right * 2 <= seen
+        held = None if image.knows_little or right < _FEWEST else True
+        return Evidence(DIRECT_MAP, words, held)
+    return Evidence(DIRECT_MAP, "not known, or not built yet")
+
+
+def _memory_map(context: Context, image: Image, tables: AddressSpace) -> Evidence:
+    """The struct pages of the image's own text are those of reserved memory."""
+    said = "not known, or not built yet"
+    for base in image.arch.memory_maps(context, image):
+        for size in _STRUCT_PAGE_SIZES:
+            own = [_is_reserved(context, tables, base, p, size) for p in _own_pages(image)]
+            known = [page for page in own if page is not None]
+            if not known:
+                continue
+            said = f"at {base:#x}: {sum(known)} of {len(known)} pages of the image are reserved"
+            if sum(known) * 4 >= len(known) * 3 and len(known) >= _FEWEST:
+                return _spread(context, tables, base, size, said)
+    return Evidence(MEMORY_MAP, said)
+
+
+def _spread(context: Context, tables: AddressSpace, base: int, size: int, said: str) -> Evidence:
+    """RAM all over has struct pages, each at a place of its own."""
+    places = list(_ram_places(context, _OTHER_PAGES))
+    found = {tables.translate(base + p // PAGE_SIZE * size) for p in places} - {None}
+    held = True if len(found) * 2 > len(places) else None
+    return Evidence(MEMORY_MAP, f"{said}, {len(found)} of {len(places)} places have one", held)
+
+
+def _is_reserved(
+    context: Context, tables: AddressSpace, base: int, paddr: int, size: int
+) -> bool | None:
+    """Whether the page's struct is as __init_single_page and reserving it left it.
+
+    ``lru`` points at itself (offset 8), ``_mapcount`` is -1 (48), ``_refcount`` 1 (52).
+    """
+    vaddr = base + paddr // PAGE_SIZE * size
+    at = tables.translate(vaddr)
+    data = None if at is None else context.memory.get(at, _STRUCT_PAGE.size)
+    if data is None:
+        return None
+    flags, following, previous, mapcount, refcount = _STRUCT_PAGE.unpack(data)
+    return bool(flags) and following == previous == vaddr + 8 and (mapcount, refcount) == (-1, 1)
+
+
+def _own_pages(image: Image) -> Iterator[int]:
+    """Physical addresses of some pages of the image's text."""
+    start = image.text_paddr
+    if start is not None:
+        yield from (start + number * (512 << 10) for number in range(1, _OWN_PAGES + 1))
+
+
+def _ram_places(context: Context, count: int) -> Iterator[int]:
+    """Page addresses spread evenly over RAM."""
+    total = context.dump.ram_bytes
+    wanted = [(2 * number + 1) * total // (2 * count) for number in range(count)]
+    done = 0
+    for ram in context.dump.ram:
+        while wanted and wanted[0] < done + ram.size:
+            yield (ram.start + wanted.pop(0) - done) & -PAGE_SIZE
+        done += ram.size

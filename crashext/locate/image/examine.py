@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a proposed image to a checked one: find its symbols, then run the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...arch.base import MASK64, Proposal, Run
+from ...symbols.runtime import KnownSymbols, LinkedSymbols
+from ...symbols.vmlinux import Vmlinux
+from ..context import Context
+from ..ways import page_tables
+from ..ways.claim import measure
+from . import body
+from .checks import verify
+from .identify import identify
+from .image import Image
+from .kaslr import own_kaslr_offset
+
+#: An image whose first blocks the tables lost is looked for this many steps lower.
+_NEIGHBOURS = 4
+
+
+def examine(context: Context, image: Image) -> None:
+    """Check ``image`` with the vmlinux's symbols, or with its own where that can't be."""
+    if context.vmlinux is not None:
+        image.matches_vmlinux = _check_with_vmlinux(context, image, context.vmlinux)
+        if image.matches_vmlinux:
+            return
+    identify(context, image, _runs(context, image))
+    if not image.has_symbols:
+        _symbols_from_vmcoreinfo(image)
+    # Offsets worked out with the symbols of another build mean nothing.
+    image.kaslr_offset = own_kaslr_offset(context, image)
+    verify(context, image)
+
+
+def _check_with_vmlinux(context: Context, image: Image, vmlinux: Vmlinux) -> bool:
+    measured, text = image.text_vaddr, vmlinux.first("_text", "_stext")
+    offset = next(_offsets(context, image, vmlinux), None)
+    if offset is None or text is None:
+        return False
+    image.kaslr_offset = offset
+    image.symbols = LinkedSymbols(vmlinux, offset)
+    image.text_vaddr = text + offset
+    verify(context, image)
+    if {"linux_banner", "build_id", body.NAME} & set(image.held):
+        return True
+    image.symbols, image.text_vaddr = KnownSymbols({}, "none"), measured
+    return False
+
+
+def _offsets(context: Context, image: Image, vmlinux: Vmlinux) -> Iterator[int]:
+    """KASLR offsets to try: the one measured if need be, those at which the banner stands."""
+    text, measured = vmlinux.first("_text", "_stext"), image.text_vaddr
+    step = context.arch.image_align
+    known = image.kaslr_offset
+    if known is None and text is not None and measured is not None:
+        known = measured - context.image_start(text)
+    if known is None:
+        window = range(0, vmlinux_room(context, vmlinux), step)
+        stands = [o for o in window if banner_stands(context, image.voffset, o)]
+        # Several: a forged one may share the placement. The body tells.
+        yield from sorted(stands, key=lambda o: _is_hollow(context, vmlinux, image.voffset, o))
+        return
+    near = [known, *(known - n * step for n in range(1, _NEIGHBOURS + 1))]
+    likely = [offset for offset in near if context.arch.is_kaslr_offset(offset)]
+    yield from (o for o in likely if banner_stands(context, image.voffset, o))
+    yield from likely[:1]
+
+
+def vmlinux_room(context: Context, vmlinux: Vmlinux) -> int:
+    """How far up the window the kernel of ``vmlinux`` may have been moved."""
+    banner = vmlinux.symbol("linux_banner")
+    if banner is None:
+        return 0
+    start, step = context.arch.map_start, context.arch.image_align
+    return next(
+        (at for at in range(0, 1 << 40, step) if not context.arch.is_kaslr_offset(at)), 0
+    ) - (banner - start)
+
+
+def banner_stands(context: Context, voffset: int, offset: int | None) -> bool:
+    """True when the vmlinux's whole banner is where this placement puts it."""
+    vmlinux = context.vmlinux
+    linked = None if vmlinux is None else vmlinux.symbol("linux_banner")
+    banner = None if vmlinux is None else vmlinux.banner
+    if linked is None or banner is None or offset is None:
+        return False
+    paddr = (linked + offset - voffset) & MASK64
+    return context.memory.get(paddr, len(banner) + 1) == banner + b"\0"
+
+
+def contradicted(context: Context, voffset: int, offset: int | None) -> bool:
+    """True when the kernel's own variable, where this placement puts it, says another one."""
+    linked = context.linked(context.arch.placement)
+    if linked is None or offset is None:
+        return False
+    value = context.memory.u64((linked + offset - voffset) & MASK64)
+    return value is not None and context.arch.stored_voffset(value) != voffset
+
+
+def traces_stand(context: Context, voffset: int, offset: int | None) -> bool:
+    """True when the vmlinux's banner or its notes are where this placement puts them."""
+    vmlinux = context.vmlinux
+    if banner_stands(context, voffset, offset):
+        return True
+    if vmlinux is None or vmlinux.notes is None or offset is None:
+        return False
+    linked, notes = vmlinux.notes
+    return context.memory.get((linked + offset - voffset) & MASK64, len(notes)) == notes
+
+
+def hollow(context: Context, proposal: Proposal) -> bool:
+    """True for a place that has the vmlinux's banner, but not the rest of that kernel."""
+    vmlinux, offset = context.vmlinux, proposal.kaslr_offset
+    return (
+        vmlinux is not None
+        and offset is not None
+        and _is_hollow(context, vmlinux, proposal.voffset, offset)
+    )
+
+
+def _is_hollow(context: Context, vmlinux: Vmlinux, voffset: int, offset: int) -> bool:
+    def paddr_of(vaddr: int) -> int:
+        return (vaddr - voffset) & MASK64
+
+    return body.of_build(context, vmlinux, paddr_of, offset).held is False
+
+
+def _runs(context: Context, image: Image) -> list[Run]:
+    """How the image is mapped: by a vCPU's tables, else by its own as VMCOREINFO has them."""
+    for cpu in context.cpus:
+        if cpu.index in image.running:
+            root = page_tables.kernel_root(context, cpu)
+            if root is not None:
+                return _image_runs(context, image, root, cpu.levels)
+    for proposal in image.proposals:
+        symbols = {} if proposal.info is None else proposal.info.symbols
+        measured = measure(context, symbols, image.voffset)
+        if measured is not None:
+            image.levels = measured.levels
+            return _image_runs(context, image, measured.root, measured.levels)
+    return []
+
+
+def _image_runs(context: Context, image: Image, root: int, levels: int) -> list[Run]:
+    runs = [r for r in context.image_runs(root, levels) if r.voffset == image.voffset]
+    if image.text_vaddr is None and runs and not image.partial_cpus:
+        image.text_vaddr = runs[0].vaddr
+    return runs
+
+
+def _symbols_from_vmcoreinfo(image: Image) -> None:
+    """Few, but enough for some checks: only those of a text that page tables bear out."""
+    for info in image.infos:
+        image.symbols = KnownSymbols(info.symbols, "VMCOREINFO")
+        image.build_id = info.build_id
+        return

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Probing RAM for a kernel's banner, at every place its image may lie.
+
+The image starts at a multiple of an alignment that the architecture guarantees, so its
+banner can only be at one offset in each such block of RAM. Where the whole text stands,
+the kernel's own variable for its placement tells physical from virtual displacement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...arch.base import MASK64, Proposal
+from ...symbols.vmlinux import Vmlinux
+from ..context import Context
+from ..memory import PAGE_SIZE
+
+SOURCE = "banner"
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A kernel build: its banner, and linked addresses of what is looked at.
+
+    ``base`` is that of the aligned block that ``_text`` lies in, ``placement`` that of the
+    variable that repeats where the image was placed.
+    """
+
+    banner: bytes
+    base: int
+    linux_banner: int
+    placement: int
+
+
+def propose(context: Context) -> Iterator[Proposal]:
+    """A proposal for every image of the vmlinux's kernel in RAM."""
+    build = None if context.vmlinux is None else of_vmlinux(context, context.vmlinux)
+    if build is not None:
+        yield from images_of(context, build)
+
+
+def of_vmlinux(context: Context, vmlinux: Vmlinux) -> Build | None:
+    """What the vmlinux says to look for, None where it lacks a symbol."""
+    text, banner = vmlinux.first("_text", "_stext"), vmlinux.banner
+    linux_banner, placement = vmlinux.symbol("linux_banner"), vmlinux.symbol(context.arch.placement)
+    if banner is None or text is None or linux_banner is None or placement is None:
+        return None
+    return Build(banner, context.image_start(text), linux_banner, placement)
+
+
+def images_of(context: Context, build: Build) -> Iterator[Proposal]:
+    """A proposal for every image of ``build`` in RAM.
+
+    A place whose variable can't be true is noted as ``unplaced``.
+    """
+    for start in _banner_places(context, build):
+        placed = _placed(context, build, start)
+        if placed is None:
+            context.unplaced.add(start)
+            continue
+        voffset, offset = placed
+        yield Proposal(
+            SOURCE,
+            voffset,
+            offset,
+            f"the whole banner at {start + build.linux_banner - build.base:#x}",
+            text_vaddr=build.base + offset,
+        )
+
+
+def _placed(context: Context, build: Build, start: int) -> tuple[int, int] | None:
+    """The voffset and KASLR offset that the image's own variable tells, if they can be true."""
+    value = context.memory.u64(start + build.placement - build.base)
+    if value is None:
+        return None
+    voffset = context.arch.stored_voffset(value)
+    offset = (start + voffset - build.base) & MASK64
+    known = context.plausible(voffset) and context.arch.is_kaslr_offset(offset)
+    return (voffset, offset) if known else None
+
+
+def _banner_places(context: Context, build: Build) -> Iterator[int]:
+    """Physical image starts that have the banner (and its NUL) where it belongs."""
+    distance, wanted = build.linux_banner - build.base, build.banner + b"\0"
+    step = context.arch.image_align
+    for stored in context.dump.stored:
+        first = -(-(stored.start - distance) // step) * step
+        for start in range(max(first, 0), stored.end - distance, step):
+            if start % (64 * step) == 0:
+                context.progress("probing for the banner", start / context.ram_end)
+            if _stands_at(context, start + distance, wanted):
+                yield start
+
+
+def _stands_at(context: Context, paddr: int, wanted: bytes) -> bool:
+    """Whether the text is there; its part on the first page decides nearly always."""
+    first = wanted[: PAGE_SIZE - paddr % PAGE_SIZE]
+    return context.memory.get(paddr, len(first)) == first and (
+        context.memory.get(paddr, len(wanted)) == wanted
+    )
