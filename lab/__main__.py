@@ -12,7 +12,8 @@ from typing import get_args
 
 from .derived import DERIVED
 from .errors import LabError
-from .scenarios import SCENARIOS, Group
+from .scenario import Group
+from .scenarios import SCENARIOS
 
 
 def main(argv: Sequence[str] | None = None) -> int:

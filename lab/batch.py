@@ -13,7 +13,8 @@ from functools import partial
 from . import derived, guests
 from .errors import LabError
 from .kernels import CACHE, get_kernel
-from .scenarios import SCENARIOS, Scenario
+from .scenario import Scenario
+from .scenarios import SCENARIOS
 
 Say = Callable[[str], None]
 

@@ -15,7 +15,7 @@ from . import initramfs, truth
 from .errors import LabError, run
 from .kernels import Kernel, Which, get_kernel
 from .machine import Machine
-from .scenarios import Format, Scenario
+from .scenario import Format, Scenario
 
 DUMPS = Path(__file__).parent / "dumps"
 # Where Debian and others keep the UEFI firmware that QEMU takes with -bios.

@@ -13,7 +13,8 @@ from .cut import cut, shrink
 from .derived import DERIVED
 from .errors import LabError
 from .guests import DUMPS
-from .scenarios import SCENARIOS, Format
+from .scenario import Format
+from .scenarios import SCENARIOS
 
 SAMPLES = Path(__file__).parent.parent / "sample_dumps"
 _MOST_BYTES = 440 << 10

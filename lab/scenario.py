@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a scenario of the lab is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .course import Dump, Step, Wait
+from .kernels import Which
+
+Firmware = Literal["ovmf", "seabios"]
+Format = Literal["elf", "flat", "kdump"]
+Group = Literal["core", "states", "big", "built"]
+# What a kernel that told its truth is at the time of the dump. "live" and "crashed" ones
+# are the answer; "later" is one that had not been started yet.
+Role = Literal["live", "crashed", "capture", "stale", "later"]
+
+VCPU = "qemu64,+rdrand"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One guest, what happens to it, and the dumps to take of it.
+
+    Attributes:
+        name: of the files in lab/dumps.
+        shows: one line for people.
+        kernel: booted by QEMU itself; None leaves the guest in its firmware.
+        other: a second kernel, put into the guest's /boot.
+        cmdline: added to the kernel's command line; ``lab.action=`` names a script in
+            lab/guest/action that the guest runs before it says that it is ready.
+        memory: QEMU's ``-m``.
+        options: more of QEMU's.
+        programs: C programs of lab/guest to build and take along.
+        disk: size in bytes of an empty virtio disk; None for no disk.
+        course: what is done with the guest.
+        roles: of the kernels that tell their truth, in the order in which they do.
+        formats: elf, flat (kdump-zlib as QEMU writes it: flattened), kdump (made plain).
+    """
+
+    name: str
+    shows: str
+    group: Group = "core"
+    firmware: Firmware = "ovmf"
+    kernel: Which | None = "default"
+    other: Which | None = None
+    cmdline: str = ""
+    vcpus: int = 1
+    memory: str = "512M"
+    cpu: str = VCPU
+    options: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    disk: int | None = None
+    course: tuple[Step, ...] = (Wait(), Dump())
+    roles: tuple[Role, ...] = ("live",)
+    formats: tuple[Format, ...] = ("kdump",)
+
+    @property
+    def which_kernels(self) -> tuple[Which, ...]:
+        """The kernels that it needs."""
+        return tuple(which for which in (self.kernel, self.other) if which is not None)
