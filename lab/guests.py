@@ -167,6 +167,9 @@ def _kernel_options(
 def _initramfs(scenario: Scenario, kernels: dict[Which, Kernel]) -> bytes:
     """The guest's own; one that starts a second kernel has that one's inside."""
     built = {f"bin/{name}": initramfs.compiled(name) for name in scenario.programs}
+    if scenario.linked:
+        assert scenario.kernel is not None
+        built["linked"] = _linked(kernels[scenario.kernel], scenario.linked)
     inner = initramfs.build(kernels=tuple(kernels.values()), files=built)
     if "lab.action=crash" not in scenario.cmdline and scenario.other is None:
         return inner
@@ -177,6 +180,17 @@ def _initramfs(scenario: Scenario, kernels: dict[Which, Kernel]) -> bytes:
         programs=("kexec",),
         files={"boot/vmlinuz": second.vmlinuz.read_bytes(), "boot/initrd": inner},
     )
+
+
+def _linked(kernel: Kernel, names: tuple[str, ...]) -> bytes:
+    """Lines of symbol and linked address, hexadecimal."""
+    from .vmlinux_writer import FullVmlinux
+
+    symbols = FullVmlinux(kernel.vmlinux).symbols(names)
+    missing = set(names) - {symbol.name for symbol in symbols}
+    if missing:
+        raise LabError(f"{kernel.vmlinux}: no symbol {', '.join(sorted(missing))}")
+    return "".join(f"{symbol.name} {symbol.value:x}\n" for symbol in symbols).encode()
 
 
 def _disk_options(size: int, boot: Path) -> tuple[str, ...]:

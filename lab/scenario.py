@@ -33,6 +33,8 @@ class Scenario:
         memory: QEMU's ``-m``.
         options: more of QEMU's.
         programs: C programs of lab/guest to build and take along.
+        linked: symbols whose addresses the guest finds in /linked, as its kernel was linked:
+            what anyone can read in the distribution's packages.
         disk: size in bytes of an empty virtio disk; None for no disk.
         course: what is done with the guest.
         roles: of the kernels that tell their truth, in the order in which they do.
@@ -51,6 +53,7 @@ class Scenario:
     cpu: str = VCPU
     options: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
+    linked: tuple[str, ...] = ()
     disk: int | None = None
     course: tuple[Step, ...] = (Wait(), Dump())
     roles: tuple[Role, ...] = ("live",)

@@ -188,6 +188,23 @@ _RUNNING = (
     ),
 )
 
+_SPRAYED = tuple(
+    Scenario(
+        f"sprayed-{kind}",
+        f"a program without privileges has sprayed its memory with {what}",
+        cmdline=f"lab.action=spray lab.spray={kind}",
+        memory="1G",
+        programs=("spray",),
+        linked=("_text", "linux_banner", "phys_base", "init_top_pgt"),
+    )
+    for kind, what in (
+        ("decoys", "parts of kernel images: some add up to one that its page tables bear out"),
+        ("images", "parts of kernel images: most add up to one that page tables bear out"),
+        ("claims", "32 VMCOREINFO texts and their page tables in each 2 MiB"),
+        ("text", "a VMCOREINFO text and its page tables in each 2 MiB"),
+    )
+)
+
 
 def _large(gib: int) -> Scenario:
     backend = f"memory-backend-ram,id=ram,size={gib}G,reserve=off"
@@ -225,7 +242,7 @@ _BUILT = (
 
 SCENARIOS: tuple[Scenario, ...] = (
     *_CORE,
-    *_states(*_NOT_BOOTED, *_SEVERAL_KERNELS, _STALE_NOTE, *_RUNNING),
+    *_states(*_NOT_BOOTED, *_SEVERAL_KERNELS, _STALE_NOTE, *_RUNNING, *_SPRAYED),
     *(_large(gib) for gib in (6, 16, 64)),
     *_BUILT,
 )

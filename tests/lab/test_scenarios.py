@@ -36,6 +36,17 @@ def test_actions_and_programs_exist() -> None:
             assert (GUEST / f"{program}.c").exists(), scenario.name
 
 
+def test_what_is_sprayed_is_what_the_program_knows() -> None:
+    kinds = re.findall(r"^ \*\tspray (\w+)\t", (GUEST / "spray.c").read_text(), re.M)
+    asked = [k for s in SCENARIOS for k in re.findall(r"lab\.spray=(\S+)", s.cmdline)]
+    assert asked == kinds
+
+
+def test_linked_addresses_are_of_the_kernel_that_boots() -> None:
+    for scenario in SCENARIOS:
+        assert scenario.kernel is not None or not scenario.linked, scenario.name
+
+
 def test_derived_dumps_come_from_files_that_are_made() -> None:
     made = {s.name: {*s.formats, *(["vmcore"] if s.disk else [])} for s in SCENARIOS}
     for derived in DERIVED:
