@@ -93,6 +93,11 @@ bench: build ## measure, and print ratios (boots guests of 16 and 64 GiB, mostly
 fuzz: setup ## feed damaged dumps to the readers, two minutes for each format
 	@$(PYTHON) -m fuzz --seconds $(or $(SECONDS_EACH),120) --seed $$(date +%s)
 
+.PHONY: fuzz-truth
+fuzz-truth: setup ## damaged memory of samples and lab dumps: no false answer may be believed
+	@$(PYTHON) -m fuzz.truth --count $(or $(COUNT),100000) --seed $$(date +%s)
+	@$(PYTHON) -m fuzz.truth --folder dumps --count $(or $(COUNT_DUMPS),5000) --seed $$(date +%s)
+
 # lzo pages need a library that pip builds: with liblzo2-dev only.
 WHAT = '.[fast$(if $(wildcard /usr/include/lzo/lzo1x.h),$(comma)lzo)]'
 comma := ,

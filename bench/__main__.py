@@ -106,7 +106,8 @@ def full_search() -> Iterator[Figure]:
         ours, naive = seconds("ours", f"{guest}.kdump"), seconds("naive", f"{guest}.kdump")
         detail = f"{guest} {ours:.3f} s, inflating every page {naive:.3f} s"
         yield Figure("full search of a kdump, times faster", detail, naive / ours, 5, True)
-    grep = best(["grep", "-c", "-a", "OSRELEASE=", str(DUMPS / f"{GUEST}.elf")], 3)
+    # Through a pipe: with its output in /dev/null GNU grep stops at the first match.
+    grep = best(["grep", "-c", "-a", "OSRELEASE=", str(DUMPS / f"{GUEST}.elf")], 3, piped=True)
     elf = seconds("ours", f"{GUEST}.elf")
     detail = f"{elf:.3f} s, grep {grep}"
     yield Figure("full search of an ELF, times faster", detail, grep.wall / elf, 5, True)

@@ -25,16 +25,19 @@ class Cost(NamedTuple):
         return f"{self.wall:.3f} s"
 
 
-def run(command: Sequence[str], *, statuses: tuple[int, ...] = (0,)) -> Cost:
-    """Run it to its end, output thrown away.
+def run(command: Sequence[str], *, statuses: tuple[int, ...] = (0,), piped: bool = False) -> Cost:
+    """Run it to its end, output thrown away; ``piped``: into a pipe, and read.
 
     Raises:
         SystemExit: it ended with another status than expected.
     """
     started = time.perf_counter()
+    out = subprocess.PIPE if piped else subprocess.DEVNULL
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment()
+        command, stdin=subprocess.DEVNULL, stdout=out, env=environment()
     ) as process:
+        if process.stdout is not None:
+            process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -43,9 +46,15 @@ def run(command: Sequence[str], *, statuses: tuple[int, ...] = (0,)) -> Cost:
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
-def best(command: Sequence[str], times: int = 5, *, statuses: tuple[int, ...] = (0,)) -> Cost:
+def best(
+    command: Sequence[str],
+    times: int = 5,
+    *,
+    statuses: tuple[int, ...] = (0,),
+    piped: bool = False,
+) -> Cost:
     """The quickest of several runs: other work on the machine only ever adds."""
-    return min(run(command, statuses=statuses) for _ in range(times))
+    return min(run(command, statuses=statuses, piped=piped) for _ in range(times))
 
 
 def environment() -> dict[str, str]:

@@ -187,7 +187,6 @@ class Architecture(Protocol):
     Attributes:
         name: as :attr:`crashext.dumps.base.Dump.arch` has it.
         dump_arches: what a dump of such a guest may say of itself.
-        crash_machine: crash's name for it (``pc->machine_type``).
         page_size: bytes of the smallest page.
         image_align: what the image's physical and virtual start are multiples of.
         map_start: where the window begins that kernel images are mapped in.
@@ -199,7 +198,6 @@ class Architecture(Protocol):
 
     name: str
     dump_arches: tuple[str, ...]
-    crash_machine: str
     page_size: int
     image_align: int
     map_start: int
@@ -231,9 +229,6 @@ class Architecture(Protocol):
 
     def phys_base(self, voffset: int) -> int | None:
         """The signed phys_base of that placement; None where there is no such notion."""
-
-    def voffset_of_phys_base(self, phys_base: int) -> int | None:
-        """The other way round."""
 
     def window_starts_image(self, vaddr: int) -> bool:
         """True when an image mapped from ``vaddr`` on starts there.

@@ -51,7 +51,8 @@ def run(
     """
     out, err = out or sys.stdout or _nowhere(), err or sys.stderr or _nowhere()
     try:
-        from .commands import Job, execute
+        from .commands import execute
+        from .job import Job
 
         status = execute(argv, Job(session, out, err))
         out.flush()

@@ -15,7 +15,7 @@ from .render import location_text
 
 if TYPE_CHECKING:
     from ..locate.result import Location
-    from .commands import Job
+    from .job import Job
 
 #: What names a kernel: its id in the list (a place in memory), or its part in what happened.
 _KERNEL = re.compile(r"(voffset:)?0x[0-9a-f]{1,16}|live|crashed")

@@ -16,7 +16,7 @@ from .physbase import search
 from .render import location_text
 
 if TYPE_CHECKING:
-    from .commands import Job
+    from .job import Job
 
 
 def start_crash(

@@ -23,7 +23,6 @@ class X86_64:
     #: A guest stopped in firmware is dumped as i386 even if its kernel is 64-bit.
     #: Raw memory doesn't say what it is.
     dump_arches: tuple[str, ...] = ("x86_64", "i386", "unknown")
-    crash_machine = "X86_64"
     page_size = layout.PAGE_SIZE
     image_align = layout.PMD_SIZE
     map_start = layout.START_KERNEL_MAP
@@ -69,10 +68,6 @@ class X86_64:
     def phys_base(self, voffset: int) -> int:
         """See :func:`layout.phys_base_of`."""
         return layout.phys_base_of(voffset)
-
-    def voffset_of_phys_base(self, phys_base: int) -> int:
-        """See :func:`layout.voffset_of`."""
-        return layout.voffset_of(phys_base)
 
     def window_starts_image(self, vaddr: int) -> bool:
         """Final tables leave unmapped what lies before _text (head64.c, cleanup_highmap)."""

@@ -205,7 +205,8 @@ def told(context: Context, cpu: Cpu) -> bool:
     """
     if not cpu.known:
         return False
-    return not cpu.paging or context.memory.get(context.roots(cpu)[0], 8) is not None
+    roots = context.roots(cpu)
+    return not cpu.paging or (bool(roots) and context.memory.get(roots[0], 8) is not None)
 
 
 def where(context: Context) -> str:

@@ -4,9 +4,9 @@
 Who forges an image without owning the kernel has to lay out its body too: megabytes of
 text and read-only data, in one piece. With a vmlinux pages of both are compared with the
 file's own; without one they must at least be filled, each with something else. A running
-kernel has patched its text (alternatives, static keys, ftrace, return thunks; arch/x86/
-kernel/alternative.c) and moved its pointers, but most bytes of nearly every page stay:
-on real guests 99 % of the pages keep more than 80 % of their bytes.
+kernel has patched its text (alternatives, static keys, ftrace, return thunks) and moved
+its pointers, but most bytes of nearly every page stay: on real guests 99 % of the pages
+keep more than 80 % of their bytes.
 
 Half of the places compared are always the same, half are drawn anew each time: a forger
 can't know which pages will do.

@@ -26,10 +26,10 @@ def propose(context: Context) -> Iterator[Proposal]:
     """A proposal for each vCPU whose tables map a kernel image."""
     seen: set[int] = set()
     for cpu in context.cpus:
-        roots = context.roots(cpu)
-        if len(seen | {roots[0]}) > MAX_ROOTS:
+        roots = set(context.roots(cpu)[:1])
+        if len(seen | roots) > MAX_ROOTS:
             break
-        seen.add(roots[0])
+        seen |= roots
         yield from of_cpu(context, cpu)
 
 
@@ -71,14 +71,15 @@ def _proposal(
 
 def kernel_root(context: Context, cpu: Cpu) -> int | None:
     """The top-level table of ``cpu`` that maps most of a kernel image, or None."""
-    if not cpu.paging:
+    roots = context.roots(cpu)
+    if not cpu.paging or not roots:
         return None
 
     def mapped(root: int) -> int:
         placements = image_placements(context, context.image_runs(root, cpu.levels))
         return sum(run.size for run in placements[0]) if placements else 0
 
-    best = max(context.roots(cpu), key=mapped)
+    best = max(roots, key=mapped)
     return best if mapped(best) else None
 
 

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a command works with: where it runs, where it prints, how it opens a dump."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from ..dumps.base import Dump
+    from ..session.host import Host
+    from .progress import Progress
+
+
+@dataclass(frozen=True)
+class Job:
+    """One command line's surroundings: the crash session, if any, and the output."""
+
+    session: Host | None
+    out: TextIO
+    err: TextIO
+    opening: dict[str, Any] = field(default_factory=dict)  # options of open_dump
+
+    def say(self, lines: Iterable[str]) -> None:
+        """Print lines for people."""
+        for line in lines:
+            self.out.write(line + "\n")
+
+    def answer(self, answer: Any, text: Iterable[str], *, as_json: bool) -> None:
+        """Print an answer: its JSON for machines, or its text."""
+        self.say([json.dumps(answer.to_json(), indent=2)] if as_json else text)
+
+    def open_dump(self, paths: Sequence[str], progress: Progress) -> Dump:
+        """Open the files given, or the session's dump."""
+        from ..dumps import open_dump
+
+        if self.session is None:
+            if not paths:
+                raise click.UsageError("which dump? give its file name")
+            if "offset" in self.opening and "format" not in self.opening:
+                raise click.UsageError("--offset goes with --format raw")
+            return open_dump(*paths, progress=progress, **self.opening)
+        if paths or self.opening:
+            raise click.UsageError("inside crash the dump is the session's; name no file or format")
+        from ..session import open_session_dump
+
+        return open_session_dump(self.session)

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A second architecture, as small as one can be, that keeps the descriptor honest.
+
+It has no phys_base and no ways of its own. A table is one page of 16-byte entries
+(virtual address with rights in its low bits, physical address), each for 2 MiB.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from crashext.arch.base import Evidence, Memory, Proposal, Run, Search, View
+from crashext.dumps.base import Note
+from crashext.vmcoreinfo import Vmcoreinfo
+
+MAP = 0xFFFF_8000_0800_0000
+BLOCK = 2 << 20
+VALID, WRITE, EXECUTE = 1, 2, 4
+ENTRY = struct.Struct("<QQ")
+
+
+@dataclass(frozen=True)
+class ToyCpu:
+    index: int
+    pc: int
+    table: int
+    known: bool = True
+    paging: bool = True
+    levels: int = 1
+    mode: str = "kernel"
+
+    @property
+    def empty(self) -> bool:
+        return not (self.pc or self.table)
+
+    @property
+    def registers(self) -> dict[str, int]:
+        return {"pc": self.pc, "ttbr": self.table}
+
+    def roots(self, ram_end: int) -> tuple[int, ...]:
+        return (self.table,)
+
+
+@dataclass(frozen=True)
+class ToyTables:
+    memory: Memory
+    root: int
+
+    def _entries(self) -> Iterator[tuple[int, int, int]]:
+        for vaddr, paddr in ENTRY.iter_unpack(self.memory.get(self.root, 4096) or b""):
+            if vaddr & VALID:
+                yield vaddr & -BLOCK, paddr, vaddr & (BLOCK - 1)
+
+    def translate(self, vaddr: int) -> int | None:
+        starts = (p + vaddr - v for v, p, _ in self._entries() if v <= vaddr < v + BLOCK)
+        return next(starts, None)
+
+    def lost(self, vaddr: int) -> bool:
+        return self.memory.get(self.root, 8) is None
+
+    def image_runs(self) -> tuple[Run, ...]:
+        return tuple(
+            Run(v, p, BLOCK, bool(f & WRITE), bool(f & EXECUTE))
+            for v, p, f in sorted(self._entries())
+            if MAP <= v < MAP + (1 << 30)
+        )
+
+
+class Toy:
+    name = "toy"
+    dump_arches: tuple[str, ...] = ("toy",)
+    page_size = 4096
+    image_align = BLOCK
+    map_start = MAP
+    levels: tuple[int, ...] = (1,)
+    top_tables: tuple[str, ...] = ("swapper_pg_dir",)
+    placement = "kimage_voffset"
+    symbols: tuple[str, ...] = ()
+
+    def cpus(self, notes: Sequence[Note]) -> tuple[ToyCpu, ...]:
+        states = [struct.unpack_from("<QQ", n.desc) for n in notes if n.name == "TOY"]
+        return tuple(ToyCpu(index, *state) for index, state in enumerate(states))
+
+    def tables(self, memory: Memory, root: int, levels: int, ram_end: int) -> ToyTables:
+        return ToyTables(memory, root)
+
+    def is_image_vaddr(self, vaddr: int) -> bool:
+        return MAP <= vaddr < MAP + (1 << 30)
+
+    def is_voffset(self, voffset: int, ram_end: int) -> bool:
+        return voffset % BLOCK == 0 and MAP - ram_end < voffset < MAP + (1 << 30)
+
+    def is_kaslr_offset(self, value: int) -> bool:
+        return value % BLOCK == 0 and 0 <= value < 1 << 30
+
+    def said_voffset(self, info: Vmcoreinfo) -> int | None:
+        return info.number("kimage_voffset")
+
+    def stored_voffset(self, value: int) -> int:
+        return value
+
+    def phys_base(self, voffset: int) -> int | None:
+        return None
+
+    def window_starts_image(self, vaddr: int) -> bool:
+        return True
+
+    def ways(self, search: Search) -> Iterator[Proposal]:
+        return iter(())
+
+    def checks(self, search: Search, image: View) -> Iterator[Evidence]:
+        return iter(())
+
+    def levels_in_use(self, search: Search, image: View) -> tuple[int, ...]:
+        return (1,)
+
+    def top_table_unused(self, search: Search, image: View, root: int) -> bool:
+        return False
+
+    def boot_kaslr_offset(self, search: Search, image: View) -> int | None:
+        return None
+
+    def direct_maps(self, search: Search, image: View) -> Iterator[int]:
+        return iter(())
+
+    def memory_maps(self, search: Search, image: View) -> Iterator[int]:
+        return iter(())
+
+    def crash_args(self, voffset: int, kaslr_offset: int) -> tuple[str, ...]:
+        return ("--machdep", f"kimage_voffset={voffset:#x}")
