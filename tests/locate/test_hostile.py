@@ -28,6 +28,38 @@ def test_planted_vmcoreinfo_is_never_believed(tmp_path: Path) -> None:
     assert len(alone.evidence) < 40
 
 
+def test_work_does_not_follow_the_claims(tmp_path: Path) -> None:
+    """Texts that each name tables of their own, 40 in each: few are walked, none is kept."""
+    guest = Guest(ram=4 << 30)
+    kernel = Kernel()
+    lower = struct.pack("<512Q", *[(0x9800000 + n % 40 * PAGE) | 3 for n in range(512)])
+    leaf = struct.pack("<512Q", *[(n * 7919 << 12 & 0xFFFFF000) | 3 for n in range(512)])
+    for number in range(40):
+        guest.write(0x9800000 + number * PAGE, leaf)
+    for number in range(3000):
+        top = 0x10000000 + number * 3 * PAGE
+        phys_base = top - (64 << 20) & -(2 << 20)
+        text = MAP + (32 << 20)
+        forged = f"OSRELEASE=x{number}\nSYMBOL(swapper_pg_dir)={top - phys_base + MAP:x}\n"
+        forged += f"SYMBOL(_stext)={text:x}\nNUMBER(phys_base)={phys_base}\nKERNELOFFSET=0\n"
+        entries = [0] * 512
+        entries[510] = entries[511] = (top + PAGE) | 3
+        entries[16] = phys_base + (32 << 20) | 0xE3
+        guest.write(top, struct.pack("<512Q", *entries))
+        middle = list(struct.unpack("<512Q", lower))
+        middle[510] = middle[511] = (top + PAGE) | 3
+        middle[16] = phys_base + (32 << 20) | 0xE3
+        guest.write(top + PAGE, struct.pack("<512Q", *middle))
+        guest.write(top + 2 * PAGE, forged.encode())
+    guest.boot(replace(kernel, text_paddr=0x4000000))
+    dump = guest.dump()
+    location = locate(dump)
+    assert not location.found
+    assert dump.reads < 3000 * 12
+    assert_found(find(guest, replace(kernel, text_paddr=0x4000000), tmp_path),
+                 replace(kernel, text_paddr=0x4000000))  # fmt: skip
+
+
 def test_text_alone_finds_nothing(tmp_path: Path) -> None:
     guest = Guest()
     guest.write(0x100000, Kernel().vmcoreinfo())
