@@ -13,6 +13,10 @@ from ..ways.page_tables import kernel_root
 from .confidence import SOUND, confidence, is_rival
 
 
+#: vCPUs looked at for being in a kernel that is not known.
+_MAX_STRAYS = 24
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The chosen image, or None, how far it can be trusted, and the reason in words."""
@@ -77,11 +81,18 @@ def _of_one(context: Context, live: Image, others: list[Image]) -> Choice:
     """The kernel that runs, unless it may do so because another crashed."""
     if live.is_no_capture:
         return _choice(live, f"{_vcpus(live)} in it")
-    if others or context.crash_noted:
+    if others or context.crash_noted or _some_stray(context):
         more = "nothing tells" if context.vmlinux else "give the vmlinux"
         return Choice(None, f"the kernel that runs may be a capture kernel: {more}")
     trust = "strong" if confidence(live) == "certain" else confidence(live)
     return Choice(live, f"{_vcpus(live)} in it", trust)
+
+
+def _some_stray(context: Context) -> bool:
+    """True when a vCPU uses page tables, of which no kernel can be told."""
+    return any(
+        cpu.paging and kernel_root(context, cpu) is None for cpu in context.cpus[:_MAX_STRAYS]
+    )
 
 
 def _only(context: Context, images: list[Image], sound: list[Image]) -> Choice:

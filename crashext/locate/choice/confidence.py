@@ -46,8 +46,9 @@ def _of_crashed(image: Image, held: set[str]) -> Confidence:
 def _with_vmlinux(image: Image, held: set[str]) -> Confidence:
     """No vCPU vouches for it, but it can be compared with its own vmlinux."""
     placement, top_table = image.own_checks
-    # The placement may have been read from its variable: tables have to agree.
-    if top_table not in held and not image.partial_cpus:
+    # Where a body is says nothing of how it is mapped, and its variable may be where the
+    # placement was read: tables have to agree, its own or, with the variable, a vCPU's.
+    if top_table not in held and not (image.partial_cpus and placement in held):
         return "weak"
     if body.NAME in held:
         sure = {"linux_banner", placement, accounting.DIRECT_MAP} <= held
