@@ -12,7 +12,6 @@ from ..result import Confidence
 from ..ways.page_tables import kernel_root
 from .confidence import SOUND, confidence, is_rival
 
-
 #: vCPUs looked at for being in a kernel that is not known.
 _MAX_STRAYS = 24
 
