@@ -105,6 +105,15 @@ def test_lab_dump(dump: Path, truth: dict[str, Any], given: bool, use_cpu_state:
     run(dump, truth, given, use_cpu_state)
 
 
+def test_a_refusal_names_the_package_that_would_help() -> None:
+    """A crashed and a capture kernel, and too few symbols: one line says what is missing."""
+    with crashext.open_dump(str(SAMPLES / "kdump-capture.flat")) as dump:
+        answer = locate(dump)
+    assert not answer.found
+    assert "may be a capture kernel: give the vmlinux" in answer.reason
+    assert answer.debug_packages == (f"linux-image-{answer.kernels[0]['release']}-dbg",)
+
+
 def test_samples_exist() -> None:
     assert len(cases(SAMPLES)) >= 6
 

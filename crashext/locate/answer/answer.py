@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ...arch.base import Evidence
 from ...text import printable
 from ..choice.choose import choose
+from ..choice.confidence import is_rival
 from ..context import Context
 from ..image import vmcoreinfo_data
 from ..image.image import Image
@@ -51,7 +52,7 @@ def answer(
         confirmed_by=image.held if image else (),
         evidence=tuple(_evidence(context, images, image)),
         kernels=tuple(describe(context, images, image)),
-        debug_packages=debug_packages(image.banner) if image and image.banner else (),
+        debug_packages=_packages(images, image),
         debuginfod=debuginfod_urls(image.build_id) if image else (),
         vcpus=tuple(describe_vcpus(context, images)),
         vmcoreinfo=_vmcoreinfo(context, image),
@@ -61,6 +62,13 @@ def answer(
         pages_read=context.memory.pages_read,
         seconds=seconds(),
     )
+
+
+def _packages(images: list[Image], chosen: Image | None) -> tuple[str, ...]:
+    """Where to get the vmlinux of the answer; without one, of what may have been it."""
+    wanted = [chosen] if chosen else [i for i in images if i.running or is_rival(i)]
+    found = [debug_packages(image.banner) for image in wanted if image.banner]
+    return tuple(dict.fromkeys(name for names in found for name in names))[:_MAX_SHOWN]
 
 
 def _crash_args(image: Image) -> tuple[str, ...]:
