@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "qemufix.so"
 DUMPS = ROOT / "lab" / "dumps"
+HEADER = Path("/usr/include/crash/defs.h")
 #: A crash start takes 5 to 10 s on an idle machine.
 TIMEOUT = 90
 
@@ -60,6 +62,20 @@ def guest(name: str) -> Guest:
         pytest.skip(f"no lab dump {name} (make sample-dumps)")
     facts = json.loads(truth.read_text())
     return Guest(dump, (DUMPS / facts["vmlinux"]).resolve(), facts)
+
+
+def build_extension(source: str, library: Path, *more: str) -> Path:
+    """Compile a C file of this folder for the crash that is installed; skips without its header."""
+    if not HEADER.exists():
+        pytest.skip("crash's defs.h is not installed")
+    gdb = sorted(set(re.findall(r"GDB_\d[0-9_]*", HEADER.read_text())),
+                 key=lambda name: [int(n) for n in name.split("_")[1:]])[-1]  # fmt: skip
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-w", f"-I{HEADER.parent}", "-DX86_64", f"-D{gdb}",
+         "-o", library, Path(__file__).with_name(source), *more],
+        check=True,
+    )  # fmt: skip
+    return library
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from .crash_driver import PLUGIN, ROOT, TIMEOUT, Guest, environment, guest, run_crash
+from .crash_driver import (
+    PLUGIN,
+    ROOT,
+    TIMEOUT,
+    Guest,
+    build_extension,
+    environment,
+    guest,
+    run_crash,
+)
 
 pytestmark = [pytest.mark.crash, pytest.mark.lab]
 
-HEADER = Path("/usr/include/crash/defs.h")
 WRONG = ("-s", "--minimal", "--kaslr=0", "--machdep", "phys_base=0")
 #: Shows that reads, symbols and gdb work and that nothing has moved.
 ALIVE = ["sym linux_banner", "rd -p 0 2", "dis schedule 1", "help -k | grep relocate:"]
@@ -25,18 +33,8 @@ ALIVE = ["sym linux_banner", "rd -p 0 2", "dis schedule 1", "help -k | grep relo
 @pytest.fixture(scope="module")
 def fault(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The extension of fault.c, built for the crash that is installed."""
-    if not HEADER.exists():
-        pytest.skip("crash's defs.h is not installed")
     library = tmp_path_factory.mktemp("fault") / "fault.so"
-    source = Path(__file__).with_name("fault.c")
-    gdb = sorted(set(re.findall(r"GDB_\d[0-9_]*", HEADER.read_text())),
-                 key=lambda name: [int(n) for n in name.split("_")[1:]])[-1]  # fmt: skip
-    subprocess.run(
-        ["cc", "-shared", "-fPIC", "-w", f"-I{HEADER.parent}", "-DX86_64", f"-D{gdb}",
-         "-o", library, source],
-        check=True,
-    )  # fmt: skip
-    return str(library)
+    return str(build_extension("fault.c", library))
 
 
 def faulty(**extra: str) -> dict[str, str]:
