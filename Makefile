@@ -35,8 +35,7 @@ python-packages:
 include bridge/build.mk
 
 # Said here, before the compiler says it worse.
-NEEDED := $(CRASH_INCLUDE)/defs.h $(PLUGIN_PYTHON) \
-	$(if $(wildcard $(PLUGIN_PYTHON)),$(PYTHON_INCLUDE)/Python.h)
+NEEDED := $(CRASH_INCLUDE)/defs.h $(PLUGIN_PYTHON)
 plugin: | $(NEEDED)
 $(NEEDED):
 	$(error $@ is missing: `make setup` installs what is needed)

@@ -40,10 +40,10 @@ class BuildWithPlugin(build_py):
         """Build the plugin, then collect the files."""
         reason = why_not()
         if not reason and subprocess.call(["make", "-s", "-C", str(HERE), "plugin"]) != 0:
-            reason = "it did not compile (is python3-dev there?)"
+            reason = "it did not compile (is a C compiler there?)"
         if reason:
             say(f"the crash plugin qemufix.so is left out: {reason}")
-        self.package_data = {} if reason else {"crashext": ["qemufix.so", "_host.so", "_embed.so"]}
+        self.package_data = {} if reason else {"crashext": ["qemufix.so", "_host.so"]}
         super().run()
 
 

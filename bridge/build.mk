@@ -12,11 +12,7 @@ CRASH_VERSION ?= $(shell TERM=dumb $(CRASH) --version 2>/dev/null | sed -n 's/^c
 PLUGIN_PYTHON ?= /usr/bin/python3
 EXTENSIONS_DIR ?= /usr/lib/crash/extensions
 
-plugin_config = $(shell $(PLUGIN_PYTHON) -c "import sysconfig; print(sysconfig.$(1))")
-PYTHON_INCLUDE ?= $(call plugin_config,get_path('include'))
-PYTHON_LIBRARY ?= $(call plugin_config,get_config_var('INSTSONAME'))
-PYTHON_VERSION ?= $(call plugin_config,get_python_version())
-PYTHON_PACKAGES ?= $(shell $(PLUGIN_PYTHON) -c "import site; print(':'.join(site.getsitepackages()))")
+# Its own program where this is a virtual environment's.
 PYTHON_PROGRAM ?= $(shell $(PLUGIN_PYTHON) -c "import sys; print(sys._base_executable)")
 
 CRASH_MACHINE ?= $(shell uname -m | sed 's/x86_64/X86_64/; s/aarch64/ARM64/')
@@ -27,12 +23,9 @@ BRIDGE_CFLAGS = -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -Wall -Wextra -Werro
 # crash's own header: its unused and signedness warnings are not ours to mend.
 CRASH_CFLAGS = $(BRIDGE_CFLAGS) -Wno-unused-parameter -Wno-sign-compare \
 	-isystem $(CRASH_INCLUDE) -D$(CRASH_MACHINE) -D$(CRASH_GDB) -DCRASH_VERSION='"$(or $(CRASH_VERSION),$(error set CRASH_VERSION: there is no crash to ask))"'
-PYTHON_DEFINES = -DPYTHON_LIBRARY='"$(PYTHON_LIBRARY)"' -DPYTHON_VERSION='"$(PYTHON_VERSION)"' \
-	-DPYTHON_PROGRAM='"$(PYTHON_PROGRAM)"' -DPYTHON_PACKAGES='"$(PYTHON_PACKAGES)"'
-
-HOST_SOURCES = $(addprefix bridge/, guard.c host.c reloc.c reinit.c detach.c offsets.c fork.c \
-	transaction.c command.c output.c restart.c)
-PLUGIN_PARTS = crashext/qemufix.so crashext/_host.so crashext/_embed.so
+HOST_SOURCES = $(addprefix bridge/, command.c interpreter.c serve.c host.c guard.c fork.c \
+	output.c transaction.c reinit.c reloc.c detach.c offsets.c restart.c)
+PLUGIN_PARTS = crashext/qemufix.so crashext/_host.so
 
 .PHONY: plugin plugin-install plugin-clean
 plugin: $(PLUGIN_PARTS) qemufix.so
@@ -42,14 +35,11 @@ qemufix.so: crashext/qemufix.so
 
 SHIM ?= crashext/qemufix.so
 $(SHIM): bridge/qemufix.c bridge/help.h bridge/build.mk
-	$(CC) $(CRASH_CFLAGS) $(PYTHON_DEFINES) -shared -o $@ bridge/qemufix.c $(LDFLAGS)
+	$(CC) $(CRASH_CFLAGS) -shared -o $@ bridge/qemufix.c $(LDFLAGS)
 
-crashext/_host.so: $(HOST_SOURCES) $(wildcard bridge/*.h) bridge/build.mk
-	$(CC) $(CRASH_CFLAGS) -shared -o $@ $(HOST_SOURCES) $(LDFLAGS)
-
-# Not linked with libpython: the one that runs in the session is used.
-crashext/_embed.so: bridge/embed.c bridge/build.mk
-	$(CC) $(BRIDGE_CFLAGS) -isystem $(PYTHON_INCLUDE) $(PYTHON_DEFINES) -shared -o $@ bridge/embed.c $(LDFLAGS)
+HOST ?= crashext/_host.so
+$(HOST): $(HOST_SOURCES) $(wildcard bridge/*.h) bridge/build.mk
+	$(CC) $(CRASH_CFLAGS) -DPYTHON_PROGRAM='"$(PYTHON_PROGRAM)"' -shared -o $@ $(HOST_SOURCES) $(LDFLAGS)
 
 plugin-install: plugin
 	install -d $(DESTDIR)$(EXTENSIONS_DIR)

@@ -9,6 +9,7 @@
 
 static struct sigaction session_interrupt;
 static volatile sig_atomic_t interrupts;
+static volatile pid_t to_end;
 
 static void mask_interrupt(int how)
 {
@@ -20,13 +21,15 @@ static void mask_interrupt(int how)
 }
 
 /*
- * The terminal sends Ctrl-C to both processes.  It is the copy's to answer; the
- * session's own handler would jump to the prompt while the copy still runs.
+ * The terminal sends Ctrl-C to both processes.  The session's own handler would
+ * jump to the prompt while the copy still runs.
  */
 static void count_interrupt(int signal)
 {
 	(void)signal;
 	interrupts++;
+	if (to_end)
+		kill(to_end, SIGKILL);
 }
 
 static void only_count_interrupts(void)
@@ -35,6 +38,13 @@ static void only_count_interrupts(void)
 
 	interrupts = 0;
 	sigaction(SIGINT, &count, &session_interrupt);
+}
+
+void end_on_interrupt(pid_t child)
+{
+	to_end = child;
+	if (interrupts)
+		kill(child, SIGKILL);
 }
 
 int was_interrupted(void)
@@ -58,6 +68,7 @@ pid_t fork_copy(void)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != session)
 			_exit(1);
+		signal(SIGINT, SIG_IGN);
 	} else if (child > 0) {
 		only_count_interrupts();
 	}
@@ -67,8 +78,14 @@ pid_t fork_copy(void)
 
 int wait_for(pid_t child)
 {
+	siginfo_t ended;
 	int status = 0;
 
+	/* Until it is reaped its number is not another process's. */
+	while (waitid(P_PID, child, &ended, WEXITED | WNOWAIT) < 0)
+		if (errno != EINTR)
+			return 0;
+	to_end = 0;
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return 0;

@@ -5,10 +5,12 @@
 #include <sys/types.h>
 
 /*
- * Forks with nothing buffered.  The copy dies with the session; the session
- * only notes Ctrl-C until end_wait() or stand_in_for().
+ * Forks with nothing buffered.  The copy dies with the session, and ignores
+ * Ctrl-C; the session only notes it until end_wait() or stand_in_for().
  */
 pid_t fork_copy(void);
+/* Kills the copy when Ctrl-C is typed, or was. */
+void end_on_interrupt(pid_t child);
 void end_wait(void);
 int was_interrupted(void);
 

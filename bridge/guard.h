@@ -28,11 +28,17 @@ void relocate_symbols(const struct target *target);
 void relocate_gdb(const struct target *target);
 int can_relocate_gdb(void);
 
-/* transaction.c, restart.c: the deeds behind qfx_apply() and qfx_restart(). */
+/* transaction.c, restart.c: what may be done to the session. */
 int run_transaction(const struct target *target, uint32_t limit_ms);
 int run_restart(const char *args, size_t size, const char *script, size_t script_size);
 
-/* output.c: close the command's pipe or pager and see its reader end. */
+/* output.c: whether another extension collects the command's output in a file. */
+int is_collected(void);
+/* Print what was collected so far: the other extension won't come to it any more. */
+void release_output(void);
+/* Print all that is in a file. */
+void replay(int fd);
+/* Close the command's pipe or pager and see its reader end. */
 void finish_output(void);
 
 /* detach.c: what a forked copy must not do while it is no session (yet). */

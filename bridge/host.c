@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Facts, physical reads and output: crash's services as plain C functions. */
+/* Facts, physical reads and messages: crash's services as plain C functions. */
 #include "defs.h"
 #include "guard.h"
 #include "host.h"
+#include "protocol.h"
+
+static void fact(FILE *to, const char *name, const char *value)
+{
+	fprintf(to, "%s=%s%c", name, value ? value : "", '\0');
+}
+
+static void number(FILE *to, const char *name, long long value)
+{
+	fprintf(to, "%s=%lld%c", name, value, '\0');
+}
 
 /*
  * Whether the stages of reinit.c are known to be this crash's own start: they
@@ -11,46 +22,53 @@
  */
 static int can_reinit(void)
 {
+#ifdef X86_64
 	return STRNEQ(CRASH_VERSION, "8.") && (pc->flags & MINIMAL_MODE) && DUMPFILE() &&
 	       !XEN_HYPER_MODE() && can_relocate_gdb();
-}
-
-static uint32_t session_flags(void)
-{
-	uint32_t flags = 0;
-
-	if (pc->flags & MINIMAL_MODE)
-		flags |= QFX_MINIMAL;
-	if (ACTIVE())
-		flags |= QFX_LIVE;
-	if (pc->ifile_in_progress & (RCHOME_IFILE | RCLOCAL_IFILE))
-		flags |= QFX_RC_FILE;
-#ifdef X86_64
-	flags |= QFX_TRANSLATION;
-	if (can_reinit())
-		flags |= QFX_IN_PROCESS;
+#else
+	return FALSE;
 #endif
-	return flags;
 }
 
-int qfx_facts(struct qfx_facts *facts)
+static void print_session(FILE *to)
 {
-	memset(facts, 0, sizeof(*facts));
-	facts->abi = QFX_ABI;
-	facts->flags = session_flags();
-	facts->dumpfile = pc->dumpfile;
-	facts->namelist = pc->namelist;
-	facts->version = pc->program_version;
-	facts->built_for = CRASH_VERSION;
-	facts->machine = pc->machine_type;
+	number(to, "minimal", !!(pc->flags & MINIMAL_MODE));
+	number(to, "live", !!ACTIVE());
+	number(to, "rc_file", !!(pc->ifile_in_progress & (RCHOME_IFILE | RCLOCAL_IFILE)));
+	number(to, "in_process", can_reinit());
+	number(to, "scroll", !!(pc->flags & SCROLL));
+	number(to, "radix", pc->output_radix);
+	number(to, "debug", pc->debug);
 #ifdef X86_64
-	facts->phys_base = machdep->machspec->phys_base;
-	facts->kaslr_offset = -(int64_t)kt->relocate;	/* crash keeps it negated */
+	number(to, "phys_base", (int64_t)machdep->machspec->phys_base);
+	number(to, "kaslr_offset", -(int64_t)kt->relocate);	/* crash keeps it negated */
 #endif
-	return 0;
 }
 
-struct read_request {
+/* In the order of loading: the newest is the head of the list. */
+static void print_extensions(FILE *to)
+{
+	struct extension_table *ext = extension_table;
+
+	while (ext && ext->next)
+		ext = ext->next;
+	for (; ext; ext = ext->prev)
+		fact(to, "extension", ext->filename);
+}
+
+void print_facts(FILE *to)
+{
+	number(to, "protocol", QFX_PROTOCOL);
+	fact(to, "version", pc->program_version);
+	fact(to, "built_for", CRASH_VERSION);
+	fact(to, "machine", pc->machine_type);
+	fact(to, "dumpfile", pc->dumpfile);
+	fact(to, "namelist", pc->namelist);
+	print_session(to);
+	print_extensions(to);
+}
+
+struct physical_read {
 	uint64_t paddr;
 	void *buffer;
 	size_t size;
@@ -59,57 +77,36 @@ struct read_request {
 
 static void do_read(void *arg)
 {
-	struct read_request *r = arg;
+	struct physical_read *r = arg;
 
 	r->done = readmem(r->paddr, PHYSADDR, r->buffer, r->size, "qemufix",
 			  QUIET | RETURN_ON_ERROR);
 }
 
-int qfx_read_phys(uint64_t paddr, void *buffer, size_t size)
+int read_phys(uint64_t paddr, void *buffer, size_t size)
 {
-	struct read_request r = { paddr, buffer, size, 0 };
+	struct physical_read r = { paddr, buffer, size, 0 };
 
 	if (guarded(do_read, &r) || !r.done)
 		return -1;
 	return 0;
 }
 
-int qfx_write(const char *text, size_t size)
+static void do_say(void *line)
 {
-	return fwrite(text, 1, size, fp) == size ? 0 : -1;
+	/* error() would print to the terminal too, and whoever collects prints it again. */
+	if (is_collected())
+		fprintf(fp, "%s: %s\n", pc->curcmd, (char *)line);
+	else
+		error(INFO, "%s\n", (char *)line);
 }
 
-static void do_message(void *line)
+int say(const char *line)
 {
-	error(INFO, "%s\n", (char *)line);
+	return guarded(do_say, (void *)line);
 }
 
-int qfx_message(const char *line)
-{
-	fflush(fp);
-	return guarded(do_message, (void *)line);
-}
-
-const char *qfx_extension(unsigned int i)
-{
-	struct extension_table *ext = extension_table;
-
-	while (ext && ext->next)	/* the newest is the head of the list */
-		ext = ext->next;
-	while (ext && i--)
-		ext = ext->prev;
-	return ext ? ext->filename : NULL;
-}
-
-int qfx_settings(int *scroll, int *radix, int *debug)
-{
-	*scroll = !!(pc->flags & SCROLL);
-	*radix = pc->output_radix;
-	*debug = pc->debug;
-	return 0;
-}
-
-long qfx_pending_script(char *buffer, size_t size)
+long pending_script(char *buffer, size_t size)
 {
 	ssize_t got;
 

@@ -1,11 +1,45 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * Ending a command's output before the command has ended: crash waits for its
- * pager with waitpid(), which after a fork or an exec is no longer its child.
- */
+/* Where a command's output goes, and ending it before the command has ended. */
 #include "defs.h"
 #include <sys/wait.h>
 #include "guard.h"
+
+/* What setup_redirect() (cmdline.c) chose for the command line, or for one of a file. */
+static FILE *chosen(void)
+{
+	FILE *streams[] = { pc->ifile_ofile, pc->ifile_pipe, pc->ofile, pc->pipe, pc->stdpipe };
+
+	for (size_t i = 0; i < sizeof(streams) / sizeof(*streams); i++)
+		if (streams[i])
+			return streams[i];
+	return stdout;
+}
+
+int is_collected(void)
+{
+	return fp != chosen() && fp != pc->nullfp;
+}
+
+void replay(int fd)
+{
+	char buffer[4096];
+	ssize_t got;
+
+	lseek(fd, 0, SEEK_SET);
+	while ((got = read(fd, buffer, sizeof(buffer))) > 0)
+		fwrite(buffer, 1, got, fp);
+}
+
+void release_output(void)
+{
+	FILE *collected = fp;
+
+	if (!is_collected())
+		return;
+	fflush(collected);
+	fp = chosen();
+	replay(fileno(collected));
+}
 
 /* Until the process is gone, whoever's child it is. */
 static void wait_until_gone(pid_t pid)
@@ -28,6 +62,7 @@ static void finish(FILE **stream, pid_t *reader)
 	fp = stdout;
 }
 
+/* crash waits for a pager with waitpid(): after a fork or an exec it is no child of it. */
 void finish_output(void)
 {
 	finish(&pc->stdpipe, &pc->stdpipe_pid);

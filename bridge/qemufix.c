@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The extension that crash loads.  It registers one command and nothing else, so
- * that `extend` costs nothing and `extend -u` has nothing to undo; the rest is
- * loaded, and stays loaded, with the first command.
+ * that `extend` costs nothing, `extend -u` has nothing to undo, and another crash
+ * hears in one line that this is not for it; the rest is loaded, and stays
+ * loaded, with the first command.
  */
 #define _GNU_SOURCE
 #include "defs.h"
 #include <dlfcn.h>
 #include "help.h"
-
-typedef int (*run_fn)(int argc, char **argv);
-typedef int (*command_fn)(int argc, char **argv, run_fn run);
 
 static void cmd_qemufix(void);
 
@@ -30,64 +28,34 @@ static int own_folder(char *folder)
 	return TRUE;
 }
 
-static void *load_part(const char *name, int flags)
+/* What touches crash: it stays loaded, as copies of the session may run in it. */
+static void *load_host(const char *folder)
 {
-	char path[PATH_MAX + 32], folder[PATH_MAX];
-	void *part;
+	char path[PATH_MAX + 32];
+	void *host;
 
-	if (!own_folder(folder)) {
-		error(INFO, "can't find the folder of qemufix.so\n");
-		return NULL;
-	}
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	part = dlopen(path, RTLD_NOW | RTLD_NODELETE | flags);
-	if (!part)
+	snprintf(path, sizeof(path), "%s/_host.so", folder);
+	host = dlopen(path, RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
+	if (!host)
 		error(INFO, "%s\n", dlerror());
-	return part;
-}
-
-/*
- * Another extension may have brought a Python along, whose names ours would meet:
- * it is shared when it is of the version we are built for.
- */
-static int have_python(void)
-{
-	const char *(*version)(void) = (const char *(*)(void))dlsym(RTLD_DEFAULT, "Py_GetVersion");
-
-	if (!version) {
-		/* Global, since Python's own extension modules look for its names there. */
-		if (dlopen(PYTHON_LIBRARY, RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE))
-			return TRUE;
-		error(INFO, "%s\n", dlerror());
-		return FALSE;
-	}
-	if (strncmp(version(), PYTHON_VERSION ".", strlen(PYTHON_VERSION ".")) == 0)
-		return TRUE;
-	error(INFO, "this session already runs Python %.6s, not " PYTHON_VERSION
-	      ": use `qemufix` outside of crash\n", version());
-	return FALSE;
-}
-
-/* Runs in a copy of the session, so Python is loaded there and nowhere else. */
-static int run_python(int argc, char **argv)
-{
-	int (*embed)(const char *, int, char **);
-	char folder[PATH_MAX];
-	void *part = have_python() ? load_part("_embed.so", RTLD_LOCAL) : NULL;
-
-	if (!part || !own_folder(folder))
-		return 1;
-	embed = (int (*)(const char *, int, char **))dlsym(part, "qfx_embed");
-	return embed ? embed(folder, argc, argv) : 1;
+	return host;
 }
 
 static void cmd_qemufix(void)
 {
-	void *part = load_part("_host.so", RTLD_GLOBAL);
-	command_fn command = part ? (command_fn)dlsym(part, "qfx_command") : NULL;
+	int (*run_command)(const char *, int, char **) = NULL;
+	char folder[PATH_MAX];
+	void *host;
 
-	if (command)
-		command(argcnt, args, run_python);
+	if (!own_folder(folder)) {
+		error(INFO, "can't find the folder of qemufix.so\n");
+		return;
+	}
+	host = load_host(folder);
+	if (host)
+		run_command = (int (*)(const char *, int, char **))dlsym(host, "qfx_run_command");
+	if (run_command)
+		run_command(folder, argcnt, args);
 }
 
 /* readline's, in crash. */

@@ -144,6 +144,7 @@ int run_restart(const char *args, size_t size, const char *script, size_t script
 	} else if (script_size) {
 		return error(INFO, "can't keep the waiting commands: %s\n", strerror(errno)), -1;
 	}
+	release_output();
 	fflush(NULL);
 	finish_output();
 	if (return_input())

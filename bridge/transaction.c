@@ -35,16 +35,6 @@ static void tell(int to_session, unsigned char what)
 		_exit(1);
 }
 
-static void replay(int log)
-{
-	char buffer[4096];
-	ssize_t got;
-
-	lseek(log, 0, SEEK_SET);
-	while ((got = read(log, buffer, sizeof(buffer))) > 0)
-		fwrite(buffer, 1, got, fp);
-}
-
 /* Returns only as the session. */
 static void copy_side(const struct target *target, int to_session, int log)
 {

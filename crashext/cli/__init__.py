@@ -87,9 +87,10 @@ def _verdict(error: Exception) -> tuple[str, int]:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}", EXIT_FILE
     if isinstance(error, ModuleNotFoundError) and error.name in _NEEDED:
+        python = f"{sys.executable} (Python {sys.version_info[0]}.{sys.version_info[1]})"
         return (
-            f"the Python package {_NEEDED[error.name]} is not installed here: "
-            "run `make setup` in the source tree, or install it with pip",
+            f"the Python package {_NEEDED[error.name]} is not installed for {python}: "
+            "run `make setup` in the source tree, or install it there with pip",
             EXIT_BUG,
         )
     problem = f"unexpected {type(error).__name__}: {error} (a bug: please report it)"

@@ -4,10 +4,7 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import select
 import subprocess
 import time
 from pathlib import Path
@@ -15,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from .crash_driver import PLUGIN, ROOT, TIMEOUT, environment, guest, run_crash
+from .leftovers import LITTLE, Left, look
+from .terminal import Terminal
 
 pytestmark = [pytest.mark.crash, pytest.mark.lab]
 
@@ -110,34 +109,6 @@ def test_another_version_of_crash_is_refused_in_one_line(tmp_path: Path) -> None
     assert "(D) linux_banner" in out
 
 
-class Terminal:
-    """A crash session on a terminal of its own."""
-
-    def __init__(self, argv: list[str], cwd: Path, **env: str) -> None:
-        self.text = ""
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(cwd)
-            os.execvpe(argv[0], argv, environment(**env))
-
-    def read_until(self, words: str, since: int = 0) -> int:
-        """Wait for words after the place ``since`` of the text; the place behind them."""
-        end = time.monotonic() + TIMEOUT
-        while (at := self.text.find(words, since)) < 0:
-            assert time.monotonic() < end, self.text
-            if select.select([self.fd], [], [], 0.5)[0]:
-                self.text += os.read(self.fd, 65536).decode(errors="replace")
-        return at + len(words)
-
-    def type(self, text: str) -> int:
-        os.write(self.fd, text.encode())
-        return len(self.text)
-
-    def close(self) -> int:
-        self.type("quit\n")
-        return os.waitpid(self.pid, 0)[1]
-
-
 def test_terminal_and_interrupts(tmp_path: Path) -> None:
     """Ctrl-C ends the command and not the session; an applied session has the terminal."""
     case = guest("ovmf-kaslr.kdump")
@@ -194,17 +165,25 @@ def test_pager(how: str, words: str, tmp_path: Path) -> None:
     assert crash.close() == 0
 
 
-def test_loading_is_cheap(tmp_path: Path) -> None:
-    """`extend` brings no Python, and a command leaves none behind in the session."""
+def test_nothing_is_left_of_commands(tmp_path: Path) -> None:
+    """No Python comes into the session, and 50 commands leave no more than one does."""
     case = guest("ovmf-kaslr.kdump")
-    commands = ["help -p > pid", f"extend {PLUGIN}", "qemufix detect > /dev/null",
-                "!cat /proc/$PPID/maps > maps; cat /proc/$PPID/comm > comm"]  # fmt: skip
+    commands = [f"extend {PLUGIN}", "qemufix physbase > /dev/null", look("before")]
+    commands += [
+        "qemufix physbase > /dev/null",
+        "qemufix nonsense",
+        "qemufix detect | head -1",
+    ] * 17
+    commands += [look("after"), "!cat /proc/$PPID/maps > maps; cat /proc/$PPID/comm > comm"]
     run_crash(case.argv(*WRONG), commands, cwd=tmp_path)
     assert (tmp_path / "comm").read_text() == "crash\n"
     maps = (tmp_path / "maps").read_text()
     assert "qemufix.so" in maps
     assert "_host.so" in maps
     assert "libpython" not in maps
+    before, after = Left.read(tmp_path / "before"), Left.read(tmp_path / "after")
+    assert (after.descriptors, after.children) == (before.descriptors, before.children)
+    assert after.memory - before.memory < LITTLE
 
 
 def test_module_symbols_load_in_an_applied_session(tmp_path: Path) -> None:

@@ -1,158 +1,127 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The PyKdump program, on a stand-in with PyKdump's names and manners."""
+"""The PyKdump program, on a stand-in with PyKdump's manners and every Python there is."""
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
-import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from crashext.errors import SessionError
-from crashext.session import crash_host
-from crashext.session.pykdump import COMMAND, register
+from .pykdump import pythons
 
-from .fake_host import FakeHost, as_host
-from .fake_pykdump import Epython, FakePyKdump, error, in_folder
+PROGRAM = Path(__file__).resolve().parents[2] / "crashext" / "session" / "programs" / "qemufix.py"
+STAND_IN = Path(__file__).with_name("fake_pykdump.py")
+#: What crash lists (extensions.c dump_extension_table).
+LISTED = "SHARED OBJECT  COMMANDS\n./mpykdump.so  epython crashinfo \n"
+LOADED = LISTED + "./qemufix.so  qemufix \n"
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ROOT / "crashext" / "session" / "programs"
-PROGRAM = PROGRAMS / "qemufix.py"
-SAMPLES = ROOT / "sample_dumps"
+
+@dataclass(frozen=True)
+class Package:
+    """A package folder with the program, and a file where the plugin would be."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self.program.parent.mkdir(parents=True)
+        shutil.copyfile(PROGRAM, self.program)
+        self.plugin.touch()
+
+    @property
+    def program(self) -> Path:
+        return self.folder / "crashext" / "session" / "programs" / "qemufix.py"
+
+    @property
+    def plugin(self) -> Path:
+        return self.folder / "crashext" / "qemufix.so"
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """What crash says where the plugin is not loaded yet."""
+        loaded = f"{self.plugin}: shared object loaded\n"
+        return {"extend": LISTED, f"extend {self.plugin}": loaded}
 
 
 @pytest.fixture
-def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
-    fake = FakeHost(
-        dumpfile=str(SAMPLES / "ovmf-kaslr.elf"),
-        namelist=str(SAMPLES / "vmlinux-6.1.0-56-cloud-amd64"),
-        loaded=("./mpykdump.so",),
-        minimal=False,
-        can_reinit=False,
-    )
-    monkeypatch.setattr(crash_host, "CrashHost", lambda: fake)
-    monkeypatch.delenv("PYKDUMPPATH", raising=False)
-    monkeypatch.delenv("QEMUFIX_RESTARTED", raising=False)
-    return fake
+def package(tmp_path: Path) -> Package:
+    return Package(tmp_path / "package")
 
 
-@pytest.fixture
-def path(monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("PYKDUMPPATH", str(PROGRAMS))
-    return str(PROGRAMS)
+@dataclass(frozen=True)
+class Ran:
+    """What the program printed, what it had crash do, what it left behind."""
+
+    out: str
+    asked: list[str]
+    left: list[str]
 
 
-def test_program_by_its_path(host: FakeHost) -> None:
-    epython = Epython(FakePyKdump())
-    epython.run(str(PROGRAM), "detect")
-    assert "written by QEMU" in host.out
-    assert not epython.out
+def run(answers: Mapping[str, str], *argv: str, python: Path | None = None, cwd: Path) -> Ran:
+    program = python or next(iter(pythons().values()))
+    # Neither site nor environment, as PyKdump starts its own.
+    command: list[str | Path] = [program, "-I", "-S", STAND_IN, json.dumps(answers), *argv]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=True)
+    assert not done.stderr
+    *said, last = done.stdout.splitlines(keepends=True)
+    return Ran("".join(said), **json.loads(last))
 
 
-def test_program_becomes_a_command(host: FakeHost, path: str) -> None:
-    epython = Epython(FakePyKdump(), path)
-    epython.run("qemufix", "--register")
-    assert not host.out
-    assert not host.messages
-    epython.command("qemufix", "physbase")
-    assert "kernel found" in host.out
-    short, synopsis, text = epython.module.table[COMMAND]
-    assert short
-    assert "physbase" in synopsis
-    assert "EXAMPLE" in text
-    assert "%" not in short + synopsis + text  # crash prints them as formats
+@pytest.mark.parametrize("version", pythons())
+def test_every_python_reads_the_program(version: str, package: Package, tmp_path: Path) -> None:
+    """It has crash load our plugin, and run the line; nothing stays behind."""
+    (tmp_path / "qemufix.py").symlink_to(package.program)
+    answers = {**package.answers, "qemufix physbase --json": '{"found": "ja\u00df"}\n'}
+    argv = ("./qemufix.py", "physbase", "--json")
+    ran = run(answers, *argv, python=pythons()[version], cwd=tmp_path)
+    assert ran.out == answers["qemufix physbase --json"]
+    assert ran.asked == list(answers)
+    assert ran.left == []
 
 
-def test_registering_twice_asks_once(host: FakeHost, path: str) -> None:
-    epython = Epython(FakePyKdump(), path)
-    for _ in range(3):
-        epython.run("qemufix", "detect")
-    assert not epython.module.said
-    assert not host.messages
+def test_a_loaded_plugin_is_used(package: Package, tmp_path: Path) -> None:
+    ran = run({"extend": LOADED}, str(package.program), "detect", cwd=tmp_path)
+    assert ran.asked == ["extend", "qemufix detect"]
+    assert ran.out == ""
 
 
-def test_a_program_out_of_the_path_is_no_command(host: FakeHost, tmp_path: Path) -> None:
-    """PyKdump would not find it when the command is typed."""
-    epython = Epython(FakePyKdump())
-    in_folder(tmp_path, lambda: epython.run(str(PROGRAM), "--register"))
-    assert COMMAND not in epython.module.table
-    assert "PYKDUMPPATH" in host.messages[0]
-    in_folder(tmp_path, lambda: epython.run(str(PROGRAM), "detect"))
-    assert len(host.messages) == 1, "only --register has to say so"
+def test_register_loads_the_plugin_and_no_more(package: Package, tmp_path: Path) -> None:
+    ran = run(package.answers, str(package.program), "--register", cwd=tmp_path)
+    assert ran.asked == list(package.answers)
+    assert ran.out == ""
 
 
-def test_the_current_folder_is_in_the_path(host: FakeHost) -> None:
-    epython = Epython(FakePyKdump())
-    in_folder(PROGRAMS, lambda: epython.run("qemufix", "--register"))
-    assert COMMAND in epython.module.table
-    assert not host.messages
+def test_words_stay_words(package: Package, tmp_path: Path) -> None:
+    ran = run({"extend": LOADED}, str(package.program), "detect", "two words", cwd=tmp_path)
+    assert ran.asked[-1] == 'qemufix detect "two words"'
 
 
-def test_our_plugin_keeps_its_command(host: FakeHost, path: str) -> None:
-    host.loaded = ("/usr/lib/crash/extensions/qemufix.so", "./mpykdump.so")
-    epython = Epython(FakePyKdump(taken=[COMMAND]), path)
-    epython.run("qemufix", "--register")
-    assert "qemufix.so" in host.messages[0]
-    assert not epython.module.said
-    epython.run("qemufix", "detect")
-    assert "written by QEMU" in host.out
-
-
-def test_another_command_of_that_name_keeps_it(host: FakeHost, path: str) -> None:
-    epython = Epython(FakePyKdump(taken=[COMMAND]), path)
-    epython.run("qemufix", "--register")
-    assert "another command" in host.messages[0]
-
-
-def test_apply_starts_crash_again(host: FakeHost, path: str) -> None:
-    def read(paddr: int, size: int) -> bytes | None:
-        from crashext import open_dump
-
-        with open_dump(str(host.dumpfile)) as dump:
-            return dump.read(paddr, size)
-
-    host.read_phys = read  # type: ignore[method-assign]
-    epython = Epython(FakePyKdump(), path)
-    epython.run("qemufix", "physbase", "--apply", "--dry-run")
-    assert "Would start crash again" in host.out
-    assert not host.restarts
-    epython.run("qemufix", "physbase", "--apply")
-    assert len(host.restarts) == 1
-    assert not host.messages
-
-
-def test_nothing_stays_behind(host: FakeHost, path: str) -> None:
-    epython = Epython(FakePyKdump(), path)
-    before = list(sys.path)
-    epython.run("qemufix", "detect")
-    epython.run("qemufix", "nonsense")
-    assert sys.path == before
-    assert not epython.out, "no sys.exit(), which PyKdump would show"
-
-
-def test_no_session_is_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], path: str
-) -> None:
-    def nowhere() -> None:
-        raise SessionError("_host.so: not there; build the plugin with make")
-
-    monkeypatch.setattr(crash_host, "CrashHost", nowhere)
-    Epython(FakePyKdump(), path).run("qemufix", "detect")
-    assert capsys.readouterr().out == "qemufix: _host.so: not there; build the plugin with make\n"
-
-
-def test_wrong_arguments_raise_as_pykdump_does() -> None:
-    with pytest.raises(error, match="invalid parameter"):
-        FakePyKdump().register_epython_prog("name", "short")
-    register(FakePyKdump(), as_host(FakeHost(loaded=())), str(PROGRAMS))
+def test_a_plugin_that_does_not_load_says_why(package: Package, tmp_path: Path) -> None:
+    load = f"extend {package.plugin}"
+    why = "qemufix.so was built for crash 7.0, this is crash 8.0\n"
+    ran = run({"extend": LISTED, load: why}, str(package.program), "detect", cwd=tmp_path)
+    assert ran.out == why
+    assert ran.asked[-1] == load
 
 
 def test_a_copy_away_from_its_package_says_what_to_set(tmp_path: Path) -> None:
     copy = tmp_path / "qemufix.py"
-    copy.write_text(PROGRAM.read_text())
-    done = subprocess.run([sys.executable, "-I", "-S", copy, "detect"], capture_output=True,
-                          text=True, cwd=tmp_path, check=True)  # fmt: skip
-    assert done.stdout.count("\n") == 1
-    assert "QEMUFIX_PATH" in done.stdout
-    assert not done.stderr
+    shutil.copyfile(PROGRAM, copy)
+    ran = run({"extend": LISTED}, str(copy), "detect", cwd=tmp_path)
+    assert ran.out.count("\n") == 1
+    assert "QEMUFIX_PATH" in ran.out
+    assert ran.asked[-1] == "extend qemufix.so", "it may be in crash's own folder"
+
+
+def test_the_path_that_is_set_is_used(
+    package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "qemufix.py"
+    shutil.copyfile(PROGRAM, copy)
+    monkeypatch.setenv("QEMUFIX_PATH", str(package.folder))
+    ran = run({"extend": LISTED}, str(copy), "detect", cwd=tmp_path)
+    assert ran.asked[-1] == f"extend {package.plugin}"

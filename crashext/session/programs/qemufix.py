@@ -1,53 +1,51 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The PyKdump program ``qemufix``.
-
-Link this file into a folder of PYKDUMPPATH, then in crash:
-
-    crash> epython qemufix --register
-    crash> qemufix detect
-
-or run it where it is: ``epython /path/to/qemufix.py detect``. A copy away from its
-package needs QEMUFIX_PATH, the folder that holds the ``crashext`` package.
-
-PyKdump runs a program in ``__main__``, which all programs share, so nothing stays
-behind here; its Python may lack the folders of installed packages, and may be too
-old for the package, so this file keeps to what older ones read.
-"""
-
-import os
-import sys
-from pathlib import Path
+#
+# The PyKdump program `qemufix`.  Link this file into a folder of PYKDUMPPATH, then in crash:
+#
+#     crash> epython qemufix --register
+#     crash> qemufix detect
+#
+# It has crash load qemufix.so, whose command this is; `epython qemufix detect` loads it
+# and runs one command line.  A copy away from its package needs QEMUFIX_PATH, the folder
+# that holds the crashext package, unless qemufix.so is among crash's own extensions.
+# Any Python 3.6 or later reads it, with no module but PyKdump's own.
 
 
-def _folders() -> "list[str]":
-    """Where the package and what it needs may be, the package first."""
-    parent = Path(__file__).resolve().parents[3]
-    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    places = [
-        Path(os.environ.get("QEMUFIX_PATH", parent)),
-        parent,
-        parent / ".venv" / "lib" / version / "site-packages",
-        Path("/usr/local/lib") / version / "dist-packages",
-        Path("/usr/lib/python3/dist-packages"),
-    ]
-    return [str(place) for place in places if place.is_dir()]
+def _qemufix() -> None:
+    import os
+    import sys
 
+    import crash  # type: ignore[import-not-found]
 
-def _run() -> None:
-    """Run one command line with a sys.path that is put back."""
-    before = list(sys.path)
-    sys.path += [place for place in _folders() if place not in sys.path]
+    here = os.path.dirname(os.path.realpath(sys.argv[0]))
+    home = os.environ.get("QEMUFIX_PATH") or os.path.join(here, *[os.pardir] * 3)
+    plugin = os.path.join(os.path.abspath(home), "crashext", "qemufix.so")
+
+    def run(*words: str) -> str:
+        """What crash says to a command line; PyKdump raises it where that is nothing, or FATAL."""
+        line = " ".join(f'"{word}"' if " " in word else word for word in words)
+        try:
+            return str(crash.exec_crash_command(line))
+        except crash.error as said:
+            return "".join(map(str, said.args))
+
+    def answer() -> str:
+        if not any("qemufix" in line.split()[1:] for line in run("extend").splitlines()):
+            found = os.path.exists(plugin)
+            said = run("extend", plugin if found else "qemufix.so")
+            if "object loaded" not in said:
+                return said if found else f"qemufix: no {plugin}: run make, or set QEMUFIX_PATH\n"
+        return "" if sys.argv[1:] == ["--register"] else run("qemufix", *sys.argv[1:])
+
     try:
-        from crashext.session.pykdump import main
-    except ImportError as error:
-        print(f"qemufix: the package can't be loaded ({error}): set QEMUFIX_PATH", flush=True)
-    else:
-        main(sys.argv, os.environ.get("PYKDUMPPATH", ""))
-    finally:
-        sys.path[:] = before
+        sys.stdout.flush()
+        with open(sys.stdout.fileno(), "w", encoding="utf-8", closefd=False) as out:
+            out.write(answer())
+    except BrokenPipeError:
+        pass  # the reader of a pipe has gone
 
 
-if sys.version_info >= (3, 11):  # noqa: UP036 - PyKdump brings a Python of its own
-    _run()
-else:
-    print("qemufix: needs Python 3.11, PyKdump's is older: use `qemufix` outside", flush=True)
+try:
+    _qemufix()
+finally:
+    del _qemufix

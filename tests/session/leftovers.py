@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What commands leave in the process of a session: descriptors, children, memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+#: Bytes that do not count: the heap of crash itself moves that much.
+LITTLE = 512 << 10
+
+
+def look(file: str) -> str:
+    """The command of crash that writes down what there is."""
+    process = "/proc/$PPID"
+    return (
+        f"!ls {process}/fd | wc -l > {file}; "
+        f"wc -w < {process}/task/$PPID/children >> {file}; "
+        f"sed -n 's/^RssAnon: *//p' {process}/status >> {file}"
+    )
+
+
+@dataclass(frozen=True)
+class Left:
+    """What ``look`` saw; its own shell and pipe are in each."""
+
+    descriptors: int
+    children: int
+    memory: int
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        descriptors, children, memory, _ = file.read_text().split()
+        return cls(int(descriptors), int(children), int(memory) << 10)
