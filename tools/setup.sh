@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Install what building, testing and the lab need: the Debian packages that are
 # missing (with sudo unless root), then a virtual environment in .venv from
-# Debian's own python3, which is the one that the plugin embeds. Safe to repeat.
+# Debian's own python3, which is the one that the plugin starts. Safe to repeat.
 # `setup.sh venv` leaves the Debian packages alone.
 set -eu
 cd "$(dirname "$0")/.."
@@ -48,11 +48,11 @@ install_packages() {
 }
 
 make_venv() {
-	if [ -e "$STAMP" ] && [ "$STAMP" -nt pyproject.toml ] && "$VENV/bin/python" -c '' 2>/dev/null; then
+	if [ -e "$STAMP" ] && [ "$STAMP" -nt pyproject.toml ] && "$VENV/bin/python" -c 'import click, elftools' 2>/dev/null; then
 		return
 	fi
 	say "virtual environment $VENV"
-	[ -x "$VENV/bin/python" ] || "$PYTHON" -m venv "$VENV"
+	"$PYTHON" -m venv "$VENV"
 	QEMUFIX_BRIDGE=0 "$VENV/bin/python" -m pip install --quiet --editable '.[fast,lzo,test]'
 	touch "$STAMP"
 }
