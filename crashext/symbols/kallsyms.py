@@ -17,6 +17,8 @@ exactly the room that their count and lengths say, and the base is the image's s
 from __future__ import annotations
 
 import struct
+import sys
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,16 +27,27 @@ _DIGITS = b"\0".join(bytes([c]) for c in b"0123456789") + b"\0"
 _INDEX_SIZE = 512
 _MAX_SYMBOLS = 1 << 22
 _MIN_SYMBOLS = 1000
+_MAX_NAME = 512  # KSYM_NAME_LEN, of names in full; a token of it takes one byte
+_MAX_TOKEN = 128
 _TYPES = frozenset(b"AaBbCcDdGgIiNnpRrSsTtUuVvWw?")
+# A guest can forge any number of places that look like tables: what is tried is limited, to
+# what takes well under a second. The largest kernels have names of a few MiB.
+_MAX_TABLES, _MAX_TRIES = 4, 64  # token tables, and places that might be one
+_REACH = 16 << 20  # bytes before a token table in which its names are
+_MAX_WALKED = 1 << 21  # names
 
 
 @dataclass(frozen=True, slots=True)
 class _Tokens:
-    """The 256 tokens and where table and index lie in the block."""
+    """The 256 tokens and where table and index lie in the block.
+
+    ``types`` are the codes that a name can start with.
+    """
 
     text: tuple[bytes, ...]
     start: int
     end: int
+    types: frozenset[int]
 
 
 def decode(block: bytes, text_vaddr: int, wanted: frozenset[str]) -> dict[str, int]:
@@ -44,23 +57,29 @@ def decode(block: bytes, text_vaddr: int, wanted: frozenset[str]) -> dict[str, i
     run-time address of ``_text``. Returns what was found; empty where the block holds no
     (or a damaged) kallsyms.
     """
+    walked = 0
     for tokens in _token_tables(block):
         for count_at, count in _counts(block, tokens):
-            names_end = _skip_names(block, count_at + 8, count, tokens.start)
-            if names_end is None:
+            if walked + count > _MAX_WALKED:
                 continue
-            addresses = _addresses(block, tokens, count_at, count, text_vaddr)
-            if addresses is not None:
+            fit, tried = _names_fit(block, count_at + 8, count, tokens)
+            walked += tried
+            addresses = fit and _addresses(block, tokens, count_at, count, text_vaddr)
+            if addresses:
                 return _select(block, count_at + 8, tokens, addresses, wanted)
     return {}
 
 
 def _token_tables(block: bytes) -> Iterator[_Tokens]:
+    found = 0
     at = block.find(_DIGITS)
-    while at >= 0:
-        tokens = _tokens_around(block, at)
+    for _ in range(_MAX_TRIES):
+        tokens = _tokens_around(block, at) if at >= 0 else None
         if tokens is not None:
             yield tokens
+            found += 1
+        if at < 0 or found == _MAX_TABLES:
+            return
         at = block.find(_DIGITS, at + 1)
 
 
@@ -79,32 +98,31 @@ def _tokens_around(block: bytes, digits: int) -> _Tokens | None:
     start = digits - index[ord("0")]
     if index[0] != 0 or start < 0 or any(a >= b for a, b in pairwise(index)):
         return None
-    text = tuple(block[start + a : block.find(b"\0", start + a)] for a in index)
-    return _Tokens(text, start, index_at + _INDEX_SIZE)
+    text = tuple(block[start + a : start + a + _MAX_TOKEN].partition(b"\0")[0] for a in index)
+    types = frozenset(code for code, token in enumerate(text) if token and token[0] in _TYPES)
+    return _Tokens(text, start, index_at + _INDEX_SIZE, types)
 
 
 def _counts(block: bytes, tokens: _Tokens) -> Iterator[tuple[int, int]]:
     """Places before the token table where num_syms may stand."""
-    words = struct.unpack_from(f"<{tokens.start // 8}Q", block)
+    end = tokens.start & ~7
+    first = max(end - _REACH, 0)
+    words = _numbers("Q", block[first:end])
     for index, count in enumerate(words):
         if not _MIN_SYMBOLS <= count < _MAX_SYMBOLS:
             continue
-        at = index * 8
+        at = first + index * 8
         # A symbol takes at least 3 bytes of names, and rarely more than 64.
-        room = tokens.start - at
-        if count * 3 <= room <= count * 64 and _looks_like_names(block, at + 8, tokens):
+        if count * 3 <= tokens.start - at <= count * 64:
             yield at, count
 
 
-def _looks_like_names(block: bytes, at: int, tokens: _Tokens) -> bool:
-    for _ in range(32):
-        length, at = _length(block, at)
-        if not length or at + length > tokens.start:
-            return False
-        if tokens.text[block[at]][:1] not in {bytes([t]) for t in _TYPES}:
-            return False
-        at += length
-    return True
+def _numbers(code: str, data: bytes) -> array[int]:
+    """Little-endian numbers, in an eighth of the memory that a tuple takes."""
+    numbers = array(code, data)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
 
 
 def _length(block: bytes, at: int) -> tuple[int, int]:
@@ -115,44 +133,45 @@ def _length(block: bytes, at: int) -> tuple[int, int]:
     return length, at + 1
 
 
-def _skip_names(block: bytes, at: int, count: int, limit: int) -> int | None:
-    """Where ``count`` names end, None if they don't fit or are malformed."""
-    for _ in range(count):
+def _names_fit(block: bytes, at: int, count: int, tokens: _Tokens) -> tuple[bool, int]:
+    """Whether ``count`` names lie between ``at`` and the token table; how many were tried."""
+    limit, types = tokens.start, tokens.types
+    for number in range(count):
         length = block[at]
         if length & 0x80:
             length, at = _length(block, at)
-            at += length
         else:
-            at += length + 1
-        if not length or at > limit:
-            return None
-    return at
+            at += 1
+        if not 0 < length <= _MAX_NAME or at + length > limit or block[at] not in types:
+            return False, number + 1
+        at += length
+    return True, count
 
 
 def _addresses(
     block: bytes, tokens: _Tokens, count_at: int, count: int, text_vaddr: int
-) -> tuple[int, ...] | None:
+) -> Iterator[int] | None:
     """The run-time address of each symbol, by whichever layout gives the right base."""
     room = count * 4 + 7 & ~7
     base_before, base_after = count_at - 8, tokens.end + room
     for base_at, offsets_at in ((base_before, base_before - room), (base_after, tokens.end)):
         if offsets_at < 0 or block[base_at : base_at + 8] != text_vaddr.to_bytes(8, "little"):
             continue
-        offsets = struct.unpack_from(f"<{count}i", block, offsets_at)
-        if any(o < 0 for o in offsets):
+        offsets = _numbers("i", block[offsets_at : offsets_at + count * 4])
+        if min(offsets) < 0:
             # KALLSYMS_ABSOLUTE_PERCPU: non-negative offsets are absolute values.
-            return tuple(o if o >= 0 else text_vaddr - 1 - o for o in offsets)
-        return tuple(text_vaddr + o for o in offsets)
+            return (o if o >= 0 else text_vaddr - 1 - o for o in offsets)
+        return (text_vaddr + o for o in offsets)
     absolute_at = count_at - count * 8
     if absolute_at >= 0:
-        absolute = struct.unpack_from(f"<{count}Q", block, absolute_at)
+        absolute = _numbers("Q", block[absolute_at:count_at])
         if text_vaddr in absolute:
-            return absolute
+            return iter(absolute)
     return None
 
 
 def _select(
-    block: bytes, at: int, tokens: _Tokens, addresses: tuple[int, ...], wanted: frozenset[str]
+    block: bytes, at: int, tokens: _Tokens, addresses: Iterable[int], wanted: frozenset[str]
 ) -> dict[str, int]:
     """The addresses of the wanted names, which start at ``at``; the first of a name wins.
 

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 from random import Random
+from time import process_time
 
 import pytest
 
@@ -109,3 +111,53 @@ def test_damage_gives_nothing_false_and_no_error(layout: str) -> None:
         end = random.randrange(len(damaged)) if random.random() < 0.3 else len(damaged)
         found = kallsyms.decode(bytes(damaged[:end]), TEXT, WANTED)
         assert set(found) <= set(truth)
+
+
+def forged(kind: str) -> bytes:
+    """64 MiB in which tables seem to begin everywhere."""
+    made = tables()
+    table = made["token_table"] + made["token_index"]
+    names = aligned(compressed(b"Tsymbol_1_func") * 200)
+    if kind == "tables":
+        unit, tail = table, b""
+    elif kind == "counts":
+        unit, tail = struct.pack("<Q", 200_000) + names, table
+    elif kind == "counts that fit":
+        unit, tail = struct.pack("<Q", 1_500_000) + b"\x07Tabcdef" * 33, table
+    elif kind == "digits":
+        unit, tail = kallsyms._DIGITS, b""
+    else:
+        unit, tail = (struct.pack("<Q", 100_000) + b"\x07Taaaaaa" * 40) * 3000 + table, b""
+    return unit * ((64 << 20) // len(unit)) + tail
+
+
+@pytest.mark.parametrize("kind", ["tables", "counts", "counts that fit", "digits", "all"])
+def test_forged_tables_cost_little(kind: str) -> None:
+    block = forged(kind)
+    started = process_time()
+    assert kallsyms.decode(block, TEXT, WANTED) == {}
+    assert process_time() - started < 1.5
+    tracemalloc.start()
+    try:
+        assert kallsyms.decode(block, TEXT, WANTED) == {}
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_token_is_no_bomb() -> None:
+    """Tokens of 64 KiB, 500 of them in each name."""
+    made = tables()
+    huge = b"T" + b"y" * 60_000 + b"\0"
+    texts = [huge, *(b"" + b"\0" for _ in range(0x1F)), *(bytes([c, 0]) for c in range(0x20, 256))]
+    places = [sum(map(len, texts[:n])) for n in range(256)]
+    names = (bytes([0xF4, 3]) + b"\0" * 500) * COUNT
+    index = struct.pack("<256H", *places)
+    parts = made["num_syms"], aligned(names), aligned(b"".join(texts)), index
+    tail = made["negative"] + made["relative_base"]
+    tracemalloc.start()
+    try:
+        assert kallsyms.decode(b"".join(parts) + tail, TEXT, WANTED) == {}
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
