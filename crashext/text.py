@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 _MASK64 = (1 << 64) - 1
 
 
@@ -15,6 +17,14 @@ def printable(text: str | bytes) -> str:
     if isinstance(text, str):
         text = text.encode("utf-8", "surrogateescape")
     return "".join(chr(b) if 0x20 <= b < 0x7F else f"\\x{b:02x}" for b in text)
+
+
+def shell_word(text: str) -> str:
+    """``text`` quoted for a shell; what is not printable as bash's ``$'\\xNN'``."""
+    if printable(text) == text:
+        return shlex.quote(text)
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{printable(escaped)}'"
 
 
 def hex64(value: int) -> str:

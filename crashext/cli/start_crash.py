@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from ..errors import SessionError
+from ..text import shell_word
 from .physbase import search
 from .render import location_text
 
@@ -34,7 +34,7 @@ def start_crash(
         job.say(location_text(answer))
         return 1
     command = ["crash", *answer.crash_args, *crash_options, vmlinux, dump]
-    job.say([shlex.join(command)])
+    job.say([" ".join(map(shell_word, command))])
     if dry_run:
         return 0
     program = shutil.which("crash")

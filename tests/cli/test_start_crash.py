@@ -5,11 +5,34 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_cli import ROOT, qemufix
+from tests.cli.test_cli import ROOT, SAMPLE, VMLINUX, qemufix
+
+#: What a terminal would obey, and what a shell would.
+NAMES = [
+    "plain.elf",
+    "two words.elf",
+    "\x1b]0;owned\x07.elf",
+    "it's \x1b[31m\\ $HOME.elf",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_command_shows_names_as_a_shell_takes_them(name: str, tmp_path: Path) -> None:
+    dump = tmp_path / name
+    dump.write_bytes(SAMPLE.read_bytes())
+    done = qemufix("crash", "--dry-run", VMLINUX, dump)
+    assert done.returncode == 0 and done.stdout.rstrip("\n").isprintable()
+    shown = done.stdout.removeprefix("crash ")
+    words = subprocess.run(
+        ["bash", "-c", f"printf '%s\\0' {shown}"], capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    assert words[-3:] == [str(VMLINUX), str(dump), ""]
+
 
 LAB = ROOT / "lab" / "dumps"
 
