@@ -24,7 +24,8 @@ class SplitDump(Dump):
         """Take the parts in any order.
 
         Raises:
-            CorruptDump: they are not parts of one dump, or two hold the same pages.
+            CorruptDump: they are not parts of one dump, or two hold the same pages. Parts
+                that were written one after the other may differ in their timestamps.
         """
         self._parts = sorted(parts, key=lambda part: part.pfns.start)
         first = self._parts[0]
@@ -43,6 +44,11 @@ class SplitDump(Dump):
         self.complete = not self.gaps and all(part.complete for part in parts)
         self.warnings = (
             *chain.from_iterable(part.warnings for part in parts),
+            *(
+                f"{part.path}: its timestamp is another than that of {first.path}"
+                for part in self._parts
+                if part.header.timestamp != first.header.timestamp
+            ),
             *(
                 f"{self.path}: the dump is split and no file was given for "
                 f"{gap.start:#x} to {gap.stop:#x}"
@@ -111,7 +117,7 @@ class SplitDump(Dump):
 
 def _check_belongs(part: KdumpDump, first: KdumpDump) -> None:
     def identity(header: KdumpHeader) -> tuple[object, ...]:
-        return header.utsname, header.timestamp, header.max_mapnr, header.block_size, header.bits
+        return header.utsname, header.max_mapnr, header.block_size, header.bits
 
     if not part.header.split:
         raise CorruptDump("this is not a part of a split dump", path=part.path)

@@ -141,7 +141,7 @@ def test_cut_off_data_is_missing_not_corrupt(opened: Opener) -> None:
         dump.read(40001 * 4096, 1)
 
 
-def split(*bounds: int, **changes: int) -> list[bytes]:
+def split(*bounds: int, **changes: object) -> list[bytes]:
     pages = {pfn: page(pfn) for pfn in range(0, 60, 2)}
     starts = (0, *bounds)
     return [
@@ -177,6 +177,24 @@ def test_a_part_of_a_split_set_alone(opened: Opener) -> None:
     assert dump.read(10 * 4096, 4096) == page(10)
     with pytest.raises(OtherPart):
         dump.read(0, 1)
+
+
+@pytest.mark.parametrize("fields", [{"tv_sec": 1700000000}])
+def test_parts_that_were_written_later(opened: Opener, fields: dict[str, int]) -> None:
+    one, _, three = split(9, 30)
+    two = split(9, 30, overrides=fields)[1]
+    dump = opened(one, two, three)
+    assert dump.complete and [dump.read(n * 4096, 4096) for n in (0, 10, 58)] == [
+        page(n) for n in (0, 10, 58)
+    ]
+    assert len(dump.warnings) == 1 and "dump1: its timestamp" in dump.warnings[0]
+
+
+def test_parts_of_different_guests(opened: Opener) -> None:
+    one, _, three = split(9, 30)
+    for changes in ({"machine": b"i686"}, {"max_mapnr": 1 << 17}, {"block_size": 8192}):
+        with pytest.raises(CorruptDump, match="not a part of the same dump"):
+            opened(one, split(9, 30, **changes)[1], three)
 
 
 def test_parts_that_do_not_belong_together(opened: Opener) -> None:
