@@ -42,6 +42,13 @@ class CorruptDump(DumpError):
     """A header, note, page or record of the dump contradicts itself or the file's size."""
 
 
+class OverBudget(DumpError):
+    """Reading the file takes more memory, room on disk or work than is allowed.
+
+    The message names the limit, and the option that raises it where there is one.
+    """
+
+
 class MissingMemory(CrashExtError):
     """The dump holds no memory at a guest-physical address.
 

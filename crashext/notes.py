@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 NT_PRSTATUS = 1
 
-_MOST = 1 << 17  # notes: thrice what the largest guest of QEMU gives (4096 vCPUs, s390x)
+MOST_NOTES = 1 << 17
+"""Thrice what the largest guest of QEMU gives (4096 vCPUs, s390x)."""
+
+NOTE_SIZE = 320
+"""Bytes of memory that a note takes besides its descriptor."""
+
+_MAX_NAME = 256  # bytes; the longest that anybody writes has 16
 
 # sizeof(struct elf_prstatus) tells the architecture; 336 is s390x as well, which is big-endian.
 _PRSTATUS_SIZE = {
@@ -38,24 +44,25 @@ _PRSTATUS_SIZE = {
 
 
 def walk_notes(
-    data: bytes, byte_order: ByteOrder, offset: int = 0, align: int = 4
+    data: bytes, byte_order: ByteOrder, offset: int = 0, align: int = 4, most: int = MOST_NOTES
 ) -> tuple[Note, ...]:
     """The notes in ``data``, which lies at ``offset`` of its file.
 
     ``align`` is 8 where the segment's p_align says so (gABI), else 4. An all-zero
     header ends the list, as the kernel's ``final_note`` does; so does a note that
-    goes beyond the data. Never raises: what can't be a note isn't one.
+    goes beyond the data, or whose name is absurdly long, and the ``most``-th. Never
+    raises: what can't be a note isn't one.
     """
     from .dumps.base import Note
 
     header = struct.Struct("<3I" if byte_order == "little" else ">3I")
     notes: list[Note] = []
     at = 0
-    while at + 12 <= len(data) and len(notes) < _MOST:
+    while at + 12 <= len(data) and len(notes) < most:
         namesz, descsz, kind = header.unpack_from(data, at)
         desc = at + _padded(12 + namesz, align)
         end = desc + descsz
-        if end > len(data) or not (namesz or descsz or kind):
+        if end > len(data) or namesz > _MAX_NAME or not (namesz or descsz or kind):
             break
         name = data[at + 12 : at + 12 + namesz].split(b"\0", 1)[0]
         notes.append(

@@ -45,9 +45,43 @@ def _keep(context: click.Context, option: click.Parameter, value: str | None) ->
     if value is None:
         return
     try:
-        context.obj.opening[option.name] = int(value, 0) if option.name == "offset" else value
+        meaning = _MEANINGS.get(str(option.name))
+        context.obj.opening[option.name] = meaning(value) if meaning else value
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _address(text: str) -> int:
+    try:
+        return int(text, 0)
     except ValueError:
-        raise click.BadParameter(f"{value!r} is no address") from None
+        raise ValueError(f"{text!r} is no address") from None
+
+
+def _size(text: str) -> int:
+    from ..budget import parse_size
+
+    return parse_size(text)
+
+
+#: What the texts of options stand for, if it isn't themselves.
+_MEANINGS: dict[str, Callable[[str], int]] = {
+    "offset": _address,
+    "max_memory": _size,
+    "max_unpacked": _size,
+}
+
+
+def of_cost(command: Callable[..., int]) -> Callable[..., int]:
+    """The options that allow a dump to cost more."""
+    for name, text in (
+        ("--max-unpacked", "Let unpacking a compressed file take so much of the disk."),
+        ("--max-memory", "Let the dump's tables take so much memory; 80M if not given."),
+    ):
+        command = click.option(name, metavar="SIZE", expose_value=False, callback=_keep, help=text)(
+            command
+        )
+    return command
 
 
 def of_raw_memory(command: Callable[..., int]) -> Callable[..., int]:
@@ -89,6 +123,7 @@ def cli() -> None:
 @cli.command()
 @click.argument("dumps", metavar="[DUMP]...", nargs=-1)
 @of_raw_memory
+@of_cost
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
 @click.pass_obj
 def detect(job: Job, dumps: tuple[str, ...], as_json: bool) -> int:
@@ -117,6 +152,7 @@ def detect(job: Job, dumps: tuple[str, ...], as_json: bool) -> int:
     "--vmlinux", metavar="FILE", multiple=True, help="The kernel's vmlinux, with or without debug."
 )
 @of_raw_memory
+@of_cost
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
 @click.option("--no-cpu-state", is_flag=True, help="Do not use the vCPUs' saved registers.")
 @click.option("--all", "everything", is_flag=True, help="Search all RAM, list every kernel.")
@@ -146,6 +182,7 @@ def physbase(job: Job, /, **options: Any) -> int:
 @click.argument("vmlinux")
 @click.argument("dump")
 @click.argument("crash_options", metavar="[CRASH OPTIONS]...", nargs=-1, type=click.UNPROCESSED)
+@of_cost
 @click.option("--dry-run", "--print", "dry_run", is_flag=True, help="Only print the command.")
 @click.pass_obj
 def crash(job: Job, vmlinux: str, dump: str, crash_options: tuple[str, ...], dry_run: bool) -> int:

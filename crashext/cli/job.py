@@ -43,9 +43,9 @@ class Job:
                 raise click.UsageError("which dump? give its file name")
             if "offset" in self.opening and "format" not in self.opening:
                 raise click.UsageError("--offset goes with --format raw")
-            return open_dump(*paths, progress=progress, **self.opening)
-        if paths or self.opening:
+            return open_dump(*paths, progress=progress, ask=progress.ask, **self.opening)
+        if paths or self.opening.keys() & {"format", "offset"}:
             raise click.UsageError("inside crash the dump is the session's; name no file or format")
         from ..session import open_session_dump
 
-        return open_session_dump(self.session)
+        return open_session_dump(self.session, **self.opening)

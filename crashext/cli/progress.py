@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TextIO
+
+from ..text import printable
 
 #: Seconds before the first line, and between two.
 PATIENCE, INTERVAL = 1.0, 0.2
@@ -31,6 +35,17 @@ class Progress:
             return
         self.due = now + INTERVAL
         self._show(f"{stage}: {fraction:4.0%}{self._estimate(now, fraction)}")
+
+    @property
+    def ask(self) -> Callable[[str], bool] | None:
+        """Puts a question to who sits at the terminal; None where nobody does."""
+        return self._ask if self.enabled and sys.stdin and sys.stdin.isatty() else None
+
+    def _ask(self, question: str) -> bool:
+        self._show("")
+        self.err.write(f"\r{printable(question)} [y/N] ")
+        self.err.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def _estimate(self, now: float, fraction: float) -> str:
         elapsed = now - self.stage_started

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from ..budget import DEEPEST, MEMORY, Budget
 from ..errors import UnsupportedDump
 from . import elf, elf_types, flattened, kdump, kdump_types, known
 from .base import Dump, Note, Range
@@ -44,6 +45,9 @@ def open_dump(
     format: Literal["raw"] | None = None,
     offset: int = 0,
     progress: Progress | None = None,
+    max_memory: int = MEMORY,
+    max_unpacked: int | None = None,
+    ask: Callable[[str], bool] | None = None,
 ) -> Dump:
     """Open a guest-memory dump.
 
@@ -53,25 +57,33 @@ def open_dump(
         offset: of a raw file: the guest-physical address of its first byte.
         progress: called with a stage and the fraction done while a compressed file
             is unpacked, which can take minutes.
+        max_memory: bytes that tables, notes and windows of the file may take.
+        max_unpacked: bytes on disk that unpacking a compressed file may take; without it
+            the file's size tells.
+        ask: called with a question, where unpacking takes more than that; True goes on.
 
     Raises:
         UnreadableDump: no such file, a directory, empty, no random access.
         UnknownFormat: no dump that is known.
         UnsupportedDump: recognised, and not read.
         CorruptDump: damaged in what opening needs.
+        OverBudget: it needs more than is allowed.
     """
     if not paths:
         raise TypeError("open_dump() needs a path")
     opened = partial(_opened_raw, offset=offset) if format == "raw" else _opened
+    budget = Budget(max_memory, max_unpacked, ask)
     with ExitStack() as undo:
-        dumps = [undo.enter_context(_open_one(os.fspath(p), opened, progress)) for p in paths]
+        dumps = [
+            undo.enter_context(_open_one(FileSource(os.fspath(p), budget), opened, progress))
+            for p in paths
+        ]
         dump = _joined(dumps)
         undo.pop_all()
     return dump
 
 
-def _open_one(path: str, opened: Callable[[Source], Dump], progress: Progress | None) -> Dump:
-    source: Source = FileSource(path)
+def _open_one(source: Source, opened: Callable[[Source], Dump], progress: Progress | None) -> Dump:
     check = _check_readable if opened is _opened else _accept
     try:
         return opened(_unpacked(source, check, progress))
@@ -84,16 +96,19 @@ def _unpacked(
     source: Source, check: Callable[[bytes, str], None], progress: Progress | None
 ) -> Source:
     """The image inside the containers that a file may be."""
-    start = source.pread(0, 16)
-    if start.startswith(_COMPRESSED):
-        from . import wrapped
+    for _ in range(DEEPEST):
+        start = source.pread(0, 16)
+        if start.startswith(_COMPRESSED):
+            from . import wrapped
 
-        return _unpacked(wrapped.unwrap(source, check, progress), check, progress)
-    if start == _SAVE:
-        from .libvirt import stream_of
+            source = wrapped.unwrap(source, check, progress)
+        elif start == _SAVE:
+            from .libvirt import stream_of
 
-        return _unpacked(stream_of(source), check, progress)
-    return flattened.unwrap(source) or source
+            source = stream_of(source)
+        else:
+            return flattened.unwrap(source) or source
+    raise UnsupportedDump(f"{DEEPEST} containers or more, one in the other", path=source.path)
 
 
 def _accept(start: bytes, path: str) -> None:

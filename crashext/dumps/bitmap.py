@@ -22,8 +22,9 @@ class Bitmap:
     def __init__(self, data: bytes, nbits: int) -> None:
         """Take ``data``, whose bits from ``nbits`` on are ignored."""
         data = data[: (nbits + 7) // 8]
-        if nbits % 8 and len(data) * 8 > nbits:
-            data = data[:-1] + bytes([data[-1] & ((1 << nbits % 8) - 1)])
+        if nbits % 8 and len(data) * 8 > nbits and data[-1] >> nbits % 8:
+            last = data[-1] & ((1 << nbits % 8) - 1)
+            data = b"".join((memoryview(data)[:-1], bytes([last])))
         self.data = data
         self._block = _BLOCK << (len(data) >> _LARGE).bit_length()
 

@@ -10,14 +10,12 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from ..errors import CorruptDump
-from .cache import PageCache
+from .cache import ClosedCache, PageCache
 from .source import Source
 
-LARGEST = 64 << 20
-"""A block of more bytes is no random access: such a file is unpacked as a whole."""
-
-_CACHED = 128 << 20
 _XZ_HEADER = 12
+_FRAME, _STEP = 8, 2  # steps of work that finding a frame takes, and a block in it
+_BLOCK_SIZE = 256  # bytes of memory that knowing a block takes
 
 
 class Block(NamedTuple):
@@ -34,12 +32,13 @@ class BlockSource(Source):
     def __init__(self, inner: Source, blocks: Sequence[Block]) -> None:
         self.path = inner.path
         self._inner = inner
+        self.budget = inner.budget
         self._blocks = blocks
         self._ends = list(accumulate(block.size for block in blocks))
         self.size = self._ends[-1]
-        # Nothing may be believed larger than what 1000:1 compression can give.
-        self.stored = min(self.size, inner.size * 1000)
-        self._cache = PageCache(max(block.size for block in blocks), _CACHED)
+        self.stored = inner.stored
+        # Two of the largest, and room for the next.
+        self._cache: PageCache = PageCache(max(b.size for b in blocks), 2 * _largest(inner))
 
     @abstractmethod
     def unpack(self, block: Block, data: bytes) -> bytes:
@@ -71,8 +70,13 @@ class BlockSource(Source):
             self._cache.put(index, data)
         return data
 
+    def identity(self) -> tuple[object, ...]:
+        """That of the file, see :meth:`Source.identity`."""
+        return *self._inner.identity(), "blocks"
+
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and forget the blocks."""
+        self._cache = ClosedCache(self.path)
         self._inner.close()
 
 
@@ -83,35 +87,18 @@ class XzSource(BlockSource):
         """Unpack one block, made a stream of its own."""
         import lzma
 
+        from .xz_stream import decompressor, refuse_dictionary
+
         # The one byte more makes it go on to the block's checksum.
         stream = self._inner.pread(0, _XZ_HEADER) + data
         try:
-            unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=256 << 20)
-            unpacked = unpacker.decompress(stream, block.size + 1)
+            unpacked = decompressor(self.budget.room).decompress(stream, block.size + 1)
         except lzma.LZMAError as error:
+            refuse_dictionary(error, self.budget, self.path)
             raise ValueError(str(error)) from None
         if len(unpacked) != block.size:
             raise ValueError(f"{len(unpacked)} bytes instead of {block.size}")
         return unpacked
-
-    @classmethod
-    def of(cls, inner: Source) -> XzSource | None:
-        """The file as blocks, or None where they are too large, or several streams."""
-        from xz.common import XZError, parse_xz_footer, parse_xz_index
-
-        end = inner.size
-        try:
-            _, index_size = parse_xz_footer(inner.pread(end - 12, 12))
-            start = end - 12 - index_size
-            records = parse_xz_index(inner.exactly(start, index_size, "the xz index"))
-        except (XZError, CorruptDump):
-            return None
-        blocks = []
-        place = _XZ_HEADER
-        for packed, size in records:
-            blocks.append(Block(place, packed + -packed % 4, size))
-            place = sum(blocks[-1][:2])
-        return cls(inner, blocks) if place == start and usable(blocks) else None
 
 
 class ZstdSource(BlockSource):
@@ -129,26 +116,58 @@ class ZstdSource(BlockSource):
             raise ValueError(f"{len(unpacked)} bytes instead of {block.size}")
         return unpacked
 
-    @classmethod
-    def of(cls, inner: Source) -> ZstdSource | None:
-        """The file as frames, or None where they are too large or don't tell their size."""
-        blocks = []
-        for block in _frames(inner):
-            if block.size < 0:
-                return None
-            if block.size:
-                blocks.append(block)
-        return cls(inner, blocks) if usable(blocks) else None
+
+def xz_blocks(inner: Source, speed: int) -> tuple[XzSource | None, bool]:
+    """The .xz file as blocks, or None where they are too large, or several streams.
+
+    ``speed`` is how many bytes are unpacked in a step of work. The second answer is False
+    where the file is known to be cut off.
+    """
+    from xz.common import XZError, parse_xz_footer, parse_xz_index
+
+    end = inner.size
+    try:
+        _, index_size = parse_xz_footer(inner.pread(end - 12, 12))
+        start = end - 12 - index_size
+        # A block takes two bytes of the index at least.
+        inner.budget.check(index_size // 2 * _BLOCK_SIZE, "the index of its blocks", inner.path)
+        records = parse_xz_index(inner.exactly(start, index_size, "the xz index"))
+    except (XZError, CorruptDump):
+        return None, True
+    inner.budget.hold(len(records) * _BLOCK_SIZE, "the index of its blocks", inner.path)
+    blocks = []
+    place = _XZ_HEADER
+    for packed, size in records:
+        blocks.append(Block(place, packed + -packed % 4, size))
+        place = sum(blocks[-1][:2])
+    usable = place == start and _usable(blocks, inner, speed)
+    return XzSource(inner, blocks) if usable else None, True
 
 
-def zstd_is_whole(source: Source) -> bool:
-    """Whether the last frame ends within the file: a stream reader doesn't tell."""
-    return all(block.place + block.packed <= source.size for block in _frames(source))
+def zstd_frames(inner: Source, speed: int) -> tuple[ZstdSource | None, bool]:
+    """The .zst file as frames, as :func:`xz_blocks` does.
+
+    Whether the last frame ends within the file, a stream reader doesn't tell.
+    """
+    frames = []
+    for frame in _frames(inner):
+        inner.budget.hold(_BLOCK_SIZE, "the index of its frames", inner.path)
+        frames.append(frame)
+    whole = all(frame.place + frame.packed <= inner.size for frame in frames)
+    blocks = [frame for frame in frames if frame.size]
+    return ZstdSource(inner, blocks) if _usable(blocks, inner, speed) else None, whole
 
 
-def usable(blocks: Sequence[Block]) -> bool:
-    """Whether blocks are there and small enough for random access."""
-    return bool(blocks) and all(0 < b.size <= LARGEST and b.packed <= LARGEST for b in blocks)
+def _largest(source: Source) -> int:
+    """A block of more bytes is no random access: such a file is unpacked as a whole."""
+    return source.budget.memory // 3
+
+
+def _usable(blocks: Sequence[Block], inner: Source, speed: int) -> bool:
+    """Whether blocks are there, small, and not more than the file's size makes likely."""
+    most = _largest(inner)
+    small = bool(blocks) and all(0 < b.size <= most and b.packed <= most for b in blocks)
+    return small and sum(b.size for b in blocks) <= inner.work("").left * speed
 
 
 _SKIPPABLE = tuple(bytes([n, 0x2A, 0x4D, 0x18]) for n in range(0x50, 0x60))
@@ -158,8 +177,9 @@ def _frames(source: Source) -> Iterator[Block]:
     """The frames by walking their block headers (RFC 8878); size -1 where it isn't told."""
     import zstandard
 
-    place = 0
+    place, work = 0, source.work("finding its frames")
     while place < source.size:
+        work.spend(_FRAME)
         head = source.pread(place, 18)
         if head[:4] in _SKIPPABLE:
             place += 8 + int.from_bytes(head[4:8], "little")
@@ -172,6 +192,7 @@ def _frames(source: Source) -> Iterator[Block]:
             return
         last = False
         while not last:
+            work.spend(_STEP)
             header = int.from_bytes(source.pread(at, 3), "little")
             last = bool(header & 1) or at >= source.size
             at += 3 + (1 if header >> 1 & 3 == 1 else header >> 3)

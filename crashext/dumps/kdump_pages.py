@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
+from ..budget import Work
 from ..errors import CorruptDump, DumpError, OtherPart, TruncatedPage, UnsupportedDump
 from .bitmap import Bitmap
-from .codecs import COMPRESSION_FLAGS, CodecMissing, DecodeError, codec_of
+from .codecs import COMPRESSION_FLAGS, CodecMissing, DecodeError, codec_of, decoding_steps
 from .kdump_types import PAGE_DESC, KdumpHeader
 from .source import Source
 
@@ -20,6 +21,7 @@ _BATCH = 1024  # page descriptors looked at one by one
 _STRETCH = 256  # descriptors compared at once with those of untouched memory
 _TABLE = 1 << 15  # page descriptors passed over at once
 _SPAN = 1 << 18  # bytes of adjacent pages read at a time
+_RUN = 8  # steps that finding the descriptors of a run of pages takes
 
 
 class _Desc(NamedTuple):
@@ -49,6 +51,8 @@ class PageTable:
         self._before = dumped.rank(self.pfns.start)
         self._count = dumped.rank(self.pfns.stop) - self._before
         self._row = -1, b""
+        self._lossy = not source.complete
+        self._effort = decoding_steps(self._page_size)
         self._zeros = bytes(self._page_size)
 
     def load(self, pfn: int) -> bytes:
@@ -69,7 +73,7 @@ class PageTable:
         if desc.offset < 0 or not 0 < desc.size <= self._page_size:
             raise self._bad_page(pfn, desc, f"stored in {desc.size} bytes")
         data = self._source.pread(desc.offset, desc.size)
-        if len(data) < desc.size:
+        if len(data) < desc.size or (self._lossy and not self._source.holds(*desc[:2])):
             raise TruncatedPage(paddr=pfn * self._page_size, path=self.path)
         return self._decode(desc, data, pfn)
 
@@ -107,7 +111,8 @@ class PageTable:
     def heads(self, size: int) -> Iterator[tuple[int, bytes]]:
         """Frame and first bytes of each page that decodes, but the shared page of zeros."""
         size = min(size, self._page_size)
-        for pfns, table in self._tables(_BATCH):
+        work = self._source.work("searching its pages")
+        for pfns, table in self._tables(_BATCH, work):
             descs = map(_Desc._make, self._desc.iter_unpack(table))
             wanted = [
                 (pfn, desc)
@@ -115,6 +120,7 @@ class PageTable:
                 if desc.flags or desc.offset != self._zero_page
             ]
             for pfn, desc, data in self._stored(wanted):
+                work.spend(self._effort)
                 head = self._head(desc, data, size)
                 if head is not None:
                     yield pfn, head
@@ -130,13 +136,15 @@ class PageTable:
 
         A compressed page whose stored size lies outside ``stored`` is passed over.
         """
-        for pfns, table in self._tables(_TABLE):
+        work = self._source.work("searching its pages")
+        for pfns, table in self._tables(_TABLE, work):
             if progress is not None:
                 progress(pfns[0] / self.pfns.stop)
             for index in self._worth_a_look(table, stored):
                 desc = _Desc._make(self._desc.unpack_from(table, index * self._desc.size))
                 if desc.offset <= 0:
                     continue
+                work.spend(self._effort)
                 head = self._head(desc, self._source.pread(desc.offset, desc.size), size)
                 if head and holds(head):
                     yield pfns[index]
@@ -187,12 +195,13 @@ class PageTable:
 
     @cached_property
     def _zero_page(self) -> int:
-        """Where page data begin if a page of zeros is stored there, else 0.
+        """Where page data begin if a whole page of zeros is stored there, else 0.
 
         QEMU dump.c write_dump_pages and makedumpfile.c write_kdump_pages.
         """
         place = self._header.descriptors_offset + self._count * self._desc.size
-        return 0 if self._source.pread(place, self._page_size).strip(b"\0") else place
+        zeros = self._source.pread(place, self._page_size) == self._zeros
+        return place if zeros and self._source.holds(place, self._page_size) else 0
 
     def _descs(self, index: int, count: int) -> bytes:
         """Up to ``count`` whole descriptors from the ``index``-th on; fewer if the file ends."""
@@ -200,18 +209,28 @@ class PageTable:
         raw = self._source.pread(self._header.descriptors_offset + index * size, count * size)
         return raw[: len(raw) // size * size]
 
-    def _tables(self, most: int) -> Iterator[tuple[range, bytes]]:
-        """All pages of this file in order: frame numbers, and their descriptors as stored."""
-        index = 0
+    def _tables(self, most: int, work: Work) -> Iterator[tuple[range, bytes]]:
+        """All pages of this file in order: frame numbers, and their descriptors as stored.
+
+        Descriptors in holes of the file are zeros, which name no data: they are passed over.
+        """
+        index, size = 0, self._desc.size
+        base = self._header.descriptors_offset
+        parts = self._source.data(base, base + self._count * size)
+        there = next(parts, None)
         for first, last in self._dumped.runs():
             start, end = max(first, self.pfns.start), min(last, self.pfns.stop)
+            work.spend(_RUN)
             for pfn in range(start, end, most):
                 pfns = range(pfn, min(pfn + most, end))
-                table = self._descs(index, len(pfns))
-                if not table:
+                at, index = base + index * size, index + len(pfns)
+                while there and there[1] <= at:
+                    there = next(parts, None)
+                if there is None:
                     return
-                index += len(pfns)
-                yield pfns, table
+                if there[0] < at + len(pfns) * size:
+                    work.spend(len(pfns) >> 2)
+                    yield pfns, self._descs((at - base) // size, len(pfns))
 
     def _stored(self, pages: list[tuple[int, _Desc]]) -> Iterator[tuple[int, _Desc, bytes]]:
         """The stored bytes of pages; what lies side by side is read at once."""
@@ -222,7 +241,8 @@ class PageTable:
             data = self._source.pread(first, last.offset + last.size - first)
             for pfn, desc in group:
                 at = desc.offset - first
-                if at + desc.size <= len(data):
+                lost = self._lossy and not self._source.holds(desc.offset, desc.size)
+                if at + desc.size <= len(data) and not lost:
                     yield pfn, desc, data[at : at + desc.size]
 
     def lost_tail(self) -> str:

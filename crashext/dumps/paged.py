@@ -6,15 +6,17 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from .base import Dump
-from .cache import PageCache
+from .cache import ClosedCache, PageCache
+from .source import Source
 
 
 class PagedDump(Dump):
     """A dump of single pages; those that were read last are kept.
 
-    A subclass sets ``_cache`` before the first read.
+    A subclass sets ``_source``, and ``_cache`` before the first read.
     """
 
+    _source: Source
     _cache: PageCache
 
     @abstractmethod
@@ -40,3 +42,8 @@ class PagedDump(Dump):
             page = self._load(pfn)
             self._cache.put(pfn, page)
         return page
+
+    def close(self) -> None:
+        """Close the file, and forget the pages."""
+        self._cache = ClosedCache(self.path)
+        self._source.close()

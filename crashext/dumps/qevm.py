@@ -10,10 +10,11 @@ from functools import cached_property
 from ..errors import CorruptDump, MissingMemory, TruncatedPage, UnsupportedDump
 from .base import Range
 from .cache import PageCache
-from .codecs import CODECS, DecodeError
-from .intervals import PieceMap, union
+from .codecs import CODECS, DecodeError, decoding_steps
+from .intervals import PieceMap, close_up, few, union
 from .paged import PagedDump
-from .qevm_stream import ABSENT, DELTA, FILLED, PACKED, Block, walk
+from .qevm_pages import ABSENT, DELTA, FILLED, PACKED
+from .qevm_stream import Block, walk
 from .source import Source
 
 _GIB = 1 << 30
@@ -113,19 +114,22 @@ class QevmDump(PagedDump):
     def stored(self) -> tuple[Range, ...]:
         """The pages that the stream has, see :attr:`Dump.stored`."""
         size = self.page_size
-        return union(Range(paddr, paddr + size) for paddr, entry in self._entries() if entry)
+        return few(close_up((paddr, paddr + size) for paddr, _ in self._entries()))
 
     def _entries(self) -> Iterator[tuple[int, int]]:
-        """Address and index entry of each page, ascending."""
+        """Address and index entry of each page that the stream has, ascending."""
         for start, end, place in self._layout:
             first = place // self.page_size
-            for index in range(first, first + (end - start) // self.page_size):
-                yield start + (index - first) * self.page_size, self._pages[index]
+            last = first + -(-(end - start) // self.page_size)
+            for index, entry in self._pages.items(first, last):
+                yield start + (index - first) * self.page_size, entry
 
     def page_heads(self, size: int) -> Iterator[tuple[int, bytes]]:
         """The start of every page that isn't one repeated byte, see :meth:`Dump.page_heads`."""
+        work, effort = self._source.work("searching its pages"), decoding_steps(self.page_size)
         for paddr, entry in self._entries():
             if entry > DELTA and not entry & FILLED:
+                work.spend(effort)
                 try:
                     yield paddr, self._decode(entry, paddr)[:size]
                 except (MissingMemory, CorruptDump):
@@ -169,10 +173,6 @@ class QevmDump(PagedDump):
         if len(page) != self.page_size:
             raise CorruptDump(f"the page at {paddr:#x} is short", path=self.path, offset=offset)
         return page
-
-    def close(self) -> None:
-        """Close the file."""
-        self._source.close()
 
 
 def _board_of(machine: str, blocks: dict[str, Block]) -> tuple[_Board, Block]:

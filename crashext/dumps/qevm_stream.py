@@ -7,13 +7,12 @@ Sources: QEMU migration/savevm.c (sections), migration/ram.c (``RAM_SAVE_FLAG_*`
 
 from __future__ import annotations
 
-import json
 import re
-from array import array
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import islice
 
 from ..errors import CorruptDump, UnsupportedDump
+from .qevm_pages import DELTA, FILLED, PACKED, PageIndex
 from .source import Source
 
 MAGIC = b"QEVM"
@@ -26,13 +25,12 @@ _FILL, _MEM_SIZE, _PAGE, _EOS, _CONTINUE = 0x02, 0x04, 0x08, 0x10, 0x20
 _XBZRLE, _HOOK, _COMPRESSED, _MULTIFD_FLUSH = 0x40, 0x80, 0x100, 0x200
 _PAGE_MASK = ~0xFFF
 
-# What an entry of a block's page index says, if it isn't an offset in the file.
-ABSENT, DELTA = 0, 1  # no page is at these
-FILLED = 1 << 62  # with the byte that the page is full of
-PACKED = 1 << 63  # with the offset of a length and zlib data
-
-_MAX_DESCRIPTION = 1 << 23
+# QEMU's description of all devices is text of JSON, in it for each device section:
+_DEVICE = re.compile(rb'\{"name": ?"([^"\\]{1,255})", ?"instance_id": ?(\d{1,10})[,}]')
 _DESCRIPTION = re.compile(rb"\x06(.{4})(?=\{\")", re.DOTALL)
+_MAX_DESCRIPTION = 1 << 23
+_MAX_DEVICES = 1 << 15  # eight times the vCPUs that a guest can have
+_BLOCK_SIZE = 1 << 10  # bytes of memory that a RAM block takes, without its pages
 _ALWAYS_BELIEVED = 1 << 21  # pages: 8 GiB
 _UNREADABLE = ("multifd", "mapped-ram", "x-ignore-shared")
 
@@ -43,7 +41,7 @@ class Block:
 
     name: str
     length: int
-    pages: array[int]
+    pages: PageIndex
 
 
 @dataclass
@@ -133,12 +131,15 @@ class _Walker:
         self._cursor = cursor
         self._stream = stream
         self._ram = -1
+        self._declared = 0  # pages of all blocks
+        self._work = source.work("going through the stream")
         self._block: Block | None = None  # goes on over the parts of the section
 
     def run(self) -> None:
         """Take one section after the other until RAM is done."""
         cursor = self._cursor
         while not self._stream.finished:
+            self._work.spend(1)
             offset = cursor.offset
             kind = cursor.number(1)
             if kind == _CONFIGURATION:
@@ -164,7 +165,10 @@ class _Walker:
         name = cursor.text()
         cursor.number(4)
         if name == "configuration/target-page-bits":
-            stream.page_size = 1 << min(cursor.number(4), 16)
+            bits = cursor.number(4)
+            if not 10 <= bits <= 16:
+                raise self._corrupt(f"pages of 2^{bits} bytes", offset)
+            stream.page_size = 1 << bits
         elif name == "configuration/capabilities":
             count = cursor.number(4)
             stream.capabilities = tuple(cursor.text() for _ in range(min(count, 256)))
@@ -204,6 +208,7 @@ class _Walker:
         """The records of one part of the RAM section."""
         cursor = self._cursor
         while True:
+            self._work.spend(1)
             offset = cursor.offset
             word = cursor.number(8)
             if word & _EOS:
@@ -240,8 +245,9 @@ class _Walker:
         """The names and lengths of all blocks, up to the total."""
         cursor, stream = self._cursor, self._stream
         size = stream.page_size
+        self._declared += total // size
         # A page takes 9 bytes at least.
-        if total // size > max(_ALWAYS_BELIEVED, self._source.size):
+        if self._declared > max(_ALWAYS_BELIEVED, self._source.size):
             raise self._corrupt(f"{total:#x} bytes of RAM in so small a file", offset)
         while total > 0:
             name = cursor.text()
@@ -249,7 +255,9 @@ class _Walker:
             if not 0 < length <= total:
                 raise self._corrupt(f"block {name!r} of {length:#x} bytes", offset)
             total -= length
-            pages = array("Q", bytes(-(-length // size) * 8))
+            budget, path = self._source.budget, self._source.path
+            budget.hold(_BLOCK_SIZE, "a list of so many RAM blocks", path)
+            pages = PageIndex(-(-length // size), budget, path)
             stream.blocks[name] = Block(name, length, pages)
 
     def _corrupt(self, problem: str, offset: int) -> CorruptDump:
@@ -267,8 +275,7 @@ def _described_devices(source: Source) -> tuple[str, ...]:
             break
     else:
         return ()
-    try:
-        described: Any = json.loads(tail[match.end() :])
-        return tuple(f"{d['name']}/{d['instance_id']}" for d in described["devices"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return ()
+    devices = islice(_DEVICE.finditer(tail, match.end()), _MAX_DEVICES)
+    return tuple(
+        f"{found[1].decode('ascii', 'backslashreplace')}/{int(found[2])}" for found in devices
+    )

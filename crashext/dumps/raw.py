@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..errors import CorruptDump, MissingMemory
-from .base import Dump, Range
+from .base import Range
+from .plain import PlainDump
 from .source import Source
 
-_CHUNK = 1 << 20
 _LIMIT = 1 << 52
 
 
@@ -21,13 +21,12 @@ class RawHeader:
     offset: int
 
 
-class RawDump(Dump):
+class RawDump(PlainDump):
     """Memory from one guest-physical address on, byte for byte."""
 
     format = "raw"
     arch = "unknown"
     byte_order = "little"
-    page_size = 4096
     notes = ()
     vmcoreinfo = None
 
@@ -54,14 +53,6 @@ class RawDump(Dump):
             raise MissingMemory(paddr=paddr + len(data), path=self.path)
         return data
 
-    def page_heads(self, size: int) -> Iterator[tuple[int, bytes]]:
-        """The start of every 4 KiB page, see :meth:`Dump.page_heads`."""
-        skip = -self._offset % self.page_size
-        for at in range(skip, self._source.size, _CHUNK):
-            chunk = self._source.pread(at, _CHUNK)
-            for index in range(0, len(chunk) - size + 1, self.page_size):
-                yield self._offset + at + index, chunk[index : index + size]
-
-    def close(self) -> None:
-        """Close the file."""
-        self._source.close()
+    def _extents(self) -> Iterator[tuple[int, int, int]]:
+        """The whole file, see :meth:`PlainDump._extents`."""
+        yield self._offset, 0, self._source.size

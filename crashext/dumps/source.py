@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
+from ..budget import Budget, Work
 from ..errors import CorruptDump, UnreadableDump, UnsupportedDump
+from .intervals import close_up
 
 _PREAD_LIMIT = 1 << 30  # Linux returns at most 0x7ffff000 bytes from one read
+_HOLE = 1 << 20  # bytes: a smaller hole is read like data
+_SAMPLE, _SAMPLES = 4096, 64  # bytes of one, and how many, that tell a file from another
 
 
 class Source(ABC):
@@ -20,8 +25,9 @@ class Source(ABC):
     Attributes:
         path: the file as the user named it.
         size: length of the image in bytes.
-        stored: bytes really held; less than ``size`` where the image has holes.
-            A table in a header can't be larger than this.
+        stored: bytes that the file has on disk; less than ``size`` where it has holes or is
+            compressed. Work follows these.
+        budget: what the open may cost.
         complete: False when the file is cut off.
         flattened: True for makedumpfile's flattened container.
         warnings: what looked odd, a line each.
@@ -30,6 +36,7 @@ class Source(ABC):
     path: str
     size: int
     stored: int
+    budget: Budget
     complete: bool = True
     flattened: bool = False
     warnings: tuple[str, ...] = ()
@@ -66,9 +73,40 @@ class Source(ABC):
             raise CorruptDump(f"the file ends inside {what}", path=self.path, offset=offset)
         return data
 
+    def data(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """The parts of ``[start, end)`` that may be other than zeros, ascending.
+
+        Small holes between them are not told.
+        """
+        end = min(end, self.size)
+        if start < end:
+            yield start, end
+
+    def holds(self, offset: int, size: int) -> bool:
+        """Whether the bytes are there, and not zeros in place of what was lost."""
+        return offset + size <= self.size
+
+    def work(self, what: str) -> Work:
+        """The steps that ``what`` may take."""
+        return Work(what, self.path, self.stored)
+
+    @abstractmethod
+    def identity(self) -> tuple[object, ...]:
+        """What tells the image from any other, also from one at the same path later."""
+
     @abstractmethod
     def close(self) -> None:
         """Release the file."""
+
+
+class _Descriptor(int):
+    """A file descriptor that is closed when nobody holds it any longer.
+
+    So its number can't be another file's while a thread is still reading from it.
+    """
+
+    def __del__(self) -> None:
+        os.close(self)
 
 
 class FileSource(Source):
@@ -77,14 +115,12 @@ class FileSource(Source):
     It is not mapped: a mapped file that shrinks kills the process with SIGBUS.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, budget: Budget | None = None, fd: int | None = None) -> None:
+        """Open ``path``, or take ``fd``, which is that file opened."""
         self.path = path
-        self._fd = _open(path)
-        try:
-            self.size = self.stored = _size(self._fd, path)
-        except BaseException:
-            os.close(self._fd)
-            raise
+        self.budget = budget or Budget()
+        self._fd: int = _Descriptor(_open(path) if fd is None else fd)
+        self.size, self.stored = _sizes(self._fd, path)
 
     def pread(self, offset: int, size: int) -> bytes:
         """Bytes of the file, see :meth:`Source.pread`."""
@@ -98,7 +134,8 @@ class FileSource(Source):
                 return data
             return self._rest(data, offset, size)
         except (OSError, OverflowError) as error:
-            raise UnreadableDump(f"can't read: {error}", path=self.path, offset=offset) from None
+            why = "the dump is closed" if self._fd < 0 else f"can't read: {error}"
+            raise UnreadableDump(why, path=self.path, offset=offset) from None
 
     def walker(self) -> Callable[[int, int], bytes]:
         """pread(2) itself, without the checks: half the time."""
@@ -116,11 +153,52 @@ class FileSource(Source):
             have += len(data)
         return b"".join(parts)
 
+    def data(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """What lies between the file's larger holes, see :meth:`Source.data`."""
+        end = min(end, self.size)
+        if 0 < end - start < _HOLE:
+            yield start, end
+            return
+        try:
+            yield from close_up(self._extents(start, end), _HOLE)
+        except OSError:
+            yield start, end  # of a file system that doesn't tell, from the first question on
+
+    def _extents(self, at: int, end: int) -> Iterator[tuple[int, int]]:
+        while at < end:
+            first = self._seek(at, os.SEEK_DATA)
+            at = self._seek(first, os.SEEK_HOLE)
+            if first < end:
+                yield first, min(at, end)
+
+    def _seek(self, offset: int, whence: int) -> int:
+        """The next data or hole from ``offset`` on; the file's end where there is none."""
+        try:
+            return os.lseek(self._fd, offset, whence)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return self.size
+
+    def identity(self) -> tuple[object, ...]:
+        """Device, inode, times and a digest of samples, see :meth:`Source.identity`.
+
+        A file that is rewritten in place changes its ctime, unless within a clock tick or
+        with the clock set; then the samples tell, where they differ.
+        """
+        facts = os.fstat(self._fd)
+        import hashlib
+
+        digest = hashlib.sha256()
+        step = max((self.size - _SAMPLE) // (_SAMPLES - 1), _SAMPLE)
+        for at in {*range(0, self.size, step), max(self.size - _SAMPLE, 0)}:
+            digest.update(self.pread(at, _SAMPLE))
+        times = facts.st_mtime_ns, facts.st_ctime_ns
+        return facts.st_dev, facts.st_ino, facts.st_size, *times, digest.hexdigest()
+
     def close(self) -> None:
-        """Close the file; calling it again does nothing."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        """Let go of the file; calling it again does nothing."""
+        self._fd = -1
 
 
 class Window(Source):
@@ -130,6 +208,7 @@ class Window(Source):
         self._inner = inner
         self._start = start
         self.path = inner.path
+        self.budget = inner.budget
         self.size = inner.size - start
         self.stored = min(inner.stored, self.size)
         self.complete = inner.complete
@@ -138,6 +217,19 @@ class Window(Source):
     def pread(self, offset: int, size: int) -> bytes:
         """Bytes of the window, see :meth:`Source.pread`."""
         return self._inner.pread(self._start + offset, size)
+
+    def data(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """What the file has there, see :meth:`Source.data`."""
+        for first, last in self._inner.data(self._start + start, self._start + end):
+            yield first - self._start, last - self._start
+
+    def holds(self, offset: int, size: int) -> bool:
+        """Whether the file has it, see :meth:`Source.holds`."""
+        return self._inner.holds(self._start + offset, size)
+
+    def identity(self) -> tuple[object, ...]:
+        """That of the file, and the place, see :meth:`Source.identity`."""
+        return *self._inner.identity(), self._start
 
     def close(self) -> None:
         """Close the file."""
@@ -157,11 +249,12 @@ def _open(path: str) -> int:
         raise UnreadableDump(f"can't open: {reason}", path=path) from None
 
 
-def _size(fd: int, path: str) -> int:
-    mode = os.fstat(fd).st_mode
-    if stat.S_ISDIR(mode):
+def _sizes(fd: int, path: str) -> tuple[int, int]:
+    """Bytes of the file, and how many of them are on disk."""
+    facts = os.fstat(fd)
+    if stat.S_ISDIR(facts.st_mode):
         raise UnreadableDump("this is a directory, not a dump file", path=path)
-    if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
+    if not (stat.S_ISREG(facts.st_mode) or stat.S_ISBLK(facts.st_mode)):
         raise UnreadableDump(
             "neither a regular file nor a block device: a dump needs random access", path=path
         )
@@ -171,4 +264,5 @@ def _size(fd: int, path: str) -> int:
         raise UnreadableDump(f"can't seek: {error.strerror}", path=path) from None
     if size == 0:
         raise UnreadableDump("the file is empty", path=path)
-    return size
+    # A block device has no blocks of its own, and some file systems keep none for small files.
+    return size, min(size, facts.st_blocks * 512 or size)

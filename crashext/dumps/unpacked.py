@@ -1,48 +1,101 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A compressed file without random access, unpacked once into a sparse file of the cache.
 
-The cache is ``$XDG_CACHE_HOME/qemufix`` (``~/.cache/qemufix``). A file there is named by
-the compressed file's path, size and time of change, is used again as long as those stay,
-and may be deleted at any time.
+What is written is limited (see :class:`Allowance`); where the files are is the matter of
+:mod:`crashext.dumps.storage`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
-from ..errors import UnreadableDump
+from ..budget import UNPACKED
+from ..errors import OverBudget, UnreadableDump
 from ..text import size_text
 from .source import FileSource, Source
+from .storage import Entry, Storage
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the fraction of it that is."""
 
+Chunk = tuple[bytes, str]
+"""Unpacked bytes, and why there are no more of them if that is an error."""
+
 _CHUNK = 1 << 20
 _HOLE = bytes(1 << 16)
-_WHOLE, _PART = ".whole", ".part"
+# Bytes on disk that are allowed whatever the file's size, and for each of its bytes. Memory
+# compresses to a twentieth where there is much to compress.
+_FREE, _RATIO = 128 << 20, 128
+
+
+class Packing(NamedTuple):
+    """A way of compressing: ``stream`` unpacks a file, ``speed`` bytes in one step of work."""
+
+    stream: Callable[[BinaryIO, Source], BinaryIO]
+    speed: int
 
 
 class UnpackedSource(FileSource):
     """The unpacked image in the cache, under the name of the compressed file."""
 
-    def __init__(self, path: str, cached: Path) -> None:
-        super().__init__(str(cached))
-        self.path = path
-        self.complete = cached.suffix == _WHOLE
-        # A sparse file holds little: no table in it can be larger than this.
-        self.stored = min(self.size, max(cached.stat().st_blocks * 512, 1 << 20))
+    def __init__(self, packed: Source, identity: tuple[object, ...], cached: Entry) -> None:
+        super().__init__(cached.path, packed.budget, cached.fd)
+        self.path = packed.path
+        self._identity = identity
+        self.complete = cached.whole
+        # So much work is allowed as the compressed file has bytes.
+        self.stored = packed.stored
         self.warnings = (
-            f"{path}: unpacked once into {cached} ({size_text(self.size)}); delete that at will",
+            f"{self.path}: unpacked once into {cached.path} ({size_text(self.size)}); "
+            "delete that at will",
         )
         if not self.complete:
-            self.warnings += (f"{path}: the compressed stream is damaged or cut off",)
+            self.warnings += (f"{self.path}: the compressed stream is damaged or cut off",)
+
+    def identity(self) -> tuple[object, ...]:
+        """That of the compressed file, see :meth:`Source.identity`."""
+        return *self._identity, "unpacked"
+
+
+class Allowance:
+    """How much may be unpacked of one file; lifted by a person who is asked."""
+
+    def __init__(self, source: Source, speed: int, free: int) -> None:
+        """Allow what ``source`` is good for, but no more than the ``free`` bytes on disk."""
+        self._source = source
+        self._free = free
+        budget = source.budget
+        self._disk = budget.unpacked or min(_FREE + _RATIO * source.stored, UNPACKED)
+        self._image = None if budget.unpacked else source.work("").left * speed
+
+    def check(self, written: int, length: int) -> None:
+        """Check the bytes on disk and the length of the image so far.
+
+        Raises:
+            OverBudget: they are too many.
+            UnreadableDump: the disk would be full.
+        """
+        if written > self._free:
+            raise UnreadableDump(
+                f"there is no room for it in {Storage.place()}: {size_text(self._free)} may be "
+                "taken there (XDG_CACHE_HOME names another place)",
+                path=self._source.path,
+            )
+        if written > self._disk:
+            self._exceeded(f"unpacking it needs more than the {size_text(self._disk)}")
+        elif self._image is not None and length > self._image:
+            self._exceeded(f"unpacked it is longer than the {size_text(self._image)}")
+
+    def _exceeded(self, problem: str) -> None:
+        size = f"the file has {size_text(self._source.stored)}"
+        ask = self._source.budget.ask
+        if ask is None or not ask(f"{self._source.path}: {problem} expected, {size}. Go on?"):
+            raise OverBudget(f"{problem} of --max-unpacked allow; {size}", path=self._source.path)
+        self._disk, self._image = self._free, None
 
 
 class _Reader(io.RawIOBase):
@@ -64,7 +117,7 @@ class _Reader(io.RawIOBase):
 
 def unpack(
     source: Source,
-    opener: Callable[[BinaryIO], BinaryIO],
+    packing: Packing,
     check: Callable[[bytes, str], Any],
     progress: Progress | None,
     whole: bool = True,
@@ -75,93 +128,71 @@ def unpack(
 
     Raises:
         UnreadableDump: there is no room for it, or nothing of it unpacks.
+        OverBudget: it unpacks to more than is allowed.
     """
     reader = _Reader(source)
-    stream = opener(io.BufferedReader(reader, _CHUNK))
+    stream = packing.stream(io.BufferedReader(reader, _CHUNK), source)
     first, error = _read(stream, _CHUNK)
     if error and not first:
         raise UnreadableDump(f"does not unpack: {error}", path=source.path, offset=0)
     if not first and not whole:
         raise UnreadableDump("does not unpack: cut off at once", path=source.path)
     check(first[:4096], source.path)
+
+    def chunks() -> Iterator[Chunk]:
+        rest = iter(lambda: _read(stream, _CHUNK), (b"", ""))
+        for chunk in chain([(first, error)], rest):
+            if progress:
+                progress("Unpacking", min(reader.position / source.size, 1.0))
+            yield chunk
+
+    identity = source.identity()
     try:
-        place = _cache_place(source)
-        cached = next((f for f in map(place.with_suffix, (_WHOLE, _PART)) if f.exists()), None)
-        if cached is None:
-            chunks = chain([(first, error)], iter(lambda: _read(stream, _CHUNK), (b"", "")))
-            cached = _fill(place, _watched(chunks, reader, source.size, progress), whole)
-        unpacked = UnpackedSource(source.path, cached)
+        with Storage(source.path) as storage:
+            cached = storage.find_or_make(
+                identity,
+                lambda output: _fill(
+                    output, chunks(), Allowance(source, packing.speed, storage.free()), whole
+                ),
+                progress,
+            )
     except OSError as problem:
         raise UnreadableDump(
-            f"can't unpack it into {_cache_directory()}: {problem.strerror} "
+            f"can't unpack it into {Storage.place()}: {problem.strerror} "
             "(XDG_CACHE_HOME names another place)",
             path=source.path,
         ) from None
+    unpacked = UnpackedSource(source, identity, cached)
     source.close()
     return unpacked
 
 
-def _cache_directory() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "qemufix"
+def _fill(output: BinaryIO, chunks: Iterator[Chunk], allowance: Allowance, whole: bool) -> bool:
+    """Write the image, zeros as holes; returns whether all of it is there."""
+    written = 0
+    for data, error in chunks:
+        for at in range(0, len(data), len(_HOLE)):
+            piece = data[at : at + len(_HOLE)]
+            if _HOLE.startswith(piece):
+                output.seek(len(piece), os.SEEK_CUR)
+            else:
+                output.write(piece)
+                written += len(piece)
+        allowance.check(written, output.tell())
+        if error:
+            whole = False
+            break
+    output.truncate(output.tell())
+    return whole
 
 
-def _cache_place(source: Source) -> Path:
-    """Its place in the cache, still without suffix."""
-    facts = Path(source.path).stat()
-    # The size of the source as well: a compressed stream may lie inside another.
-    file = os.path.realpath(source.path), facts.st_size, facts.st_mtime_ns, facts.st_ino
-    identity = repr((*file, source.size))
-    directory = _cache_directory()
-    # The memory of a guest is nobody else's business.
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return directory / hashlib.sha256(identity.encode()).hexdigest()[:32]
-
-
-def _watched(
-    chunks: Iterable[tuple[bytes, str]], reader: _Reader, total: int, progress: Progress | None
-) -> Iterator[tuple[bytes, str]]:
-    """The chunks, with the progress told at each."""
-    for chunk in chunks:
-        if progress:
-            progress("Unpacking", min(reader.position / total, 1.0))
-        yield chunk
-
-
-def _fill(place: Path, chunks: Iterable[tuple[bytes, str]], whole: bool) -> Path:
-    """Write the image beside its final name, which tells whether it is the whole."""
-    suffix = _WHOLE if whole else _PART
-    with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as output:
-        temporary = Path(output.name)
-        try:
-            for data, error in chunks:
-                _write_sparse(output, data)
-                if error:
-                    suffix = _PART
-                    break
-            output.truncate(output.tell())
-            return temporary.rename(place.with_suffix(suffix))
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-
-
-def _write_sparse(output: Any, data: bytes) -> None:
-    """Write what isn't zeros."""
-    for at in range(0, len(data), len(_HOLE)):
-        piece = data[at : at + len(_HOLE)]
-        if piece == _HOLE:
-            output.seek(len(piece), os.SEEK_CUR)
-        else:
-            output.write(piece)
-
-
-def _read(stream: BinaryIO, size: int) -> tuple[bytes, str]:
+def _read(stream: BinaryIO, size: int) -> Chunk:
     """Up to ``size`` bytes, and why there are no more of them if that is an error."""
     parts: list[bytes] = []
     while size > 0:
         try:
             data = stream.read(min(size, len(_HOLE)))
-        except UnreadableDump:
+        except (UnreadableDump, OverBudget):
             raise
         except Exception as error:  # each decompressor has its own
             return b"".join(parts), str(error) or type(error).__name__

@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from ..errors import UnsupportedDump
-from .blocks import BlockSource, XzSource, ZstdSource, zstd_is_whole
+from .blocks import BlockSource, xz_blocks, zstd_frames
 from .source import Source
-from .unpacked import Progress, unpack
+from .unpacked import Packing, Progress, unpack
 
 
-def _gzip(file: BinaryIO) -> BinaryIO:
+def _gzip(file: BinaryIO, source: Source) -> BinaryIO:
     """isal takes a third of the time that zlib does."""
     try:
         from isal import igzip
@@ -23,39 +24,46 @@ def _gzip(file: BinaryIO) -> BinaryIO:
     return cast(BinaryIO, cast(Any, igzip).IGzipFile(fileobj=file))
 
 
-def _bzip2(file: BinaryIO) -> BinaryIO:
+def _bzip2(file: BinaryIO, source: Source) -> BinaryIO:
     import bz2
 
     return cast(BinaryIO, bz2.BZ2File(file))
 
 
-def _xz(file: BinaryIO) -> BinaryIO:
-    import lzma
+def _xz(file: BinaryIO, source: Source) -> BinaryIO:
+    from .xz_stream import XzReader
 
-    return cast(BinaryIO, lzma.LZMAFile(file))
+    return cast(BinaryIO, XzReader(file, source.budget, source.path))
 
 
-def _zstd(file: BinaryIO) -> BinaryIO:
+def _zstd(file: BinaryIO, source: Source) -> BinaryIO:
     import zstandard
 
-    # Windows up to that of `zstd --long=31`.
-    unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 31)
+    with suppress(zstandard.ZstdError):  # a skippable frame has none
+        window = zstandard.get_frame_parameters(source.pread(0, 18)).window_size
+        source.budget.check(window, "the window of its compression", source.path)
+    unpacker = zstandard.ZstdDecompressor(max_window_size=min(source.budget.room, _LARGEST_WINDOW))
     return cast(BinaryIO, unpacker.stream_reader(file, read_across_frames=True))
+
+
+_LARGEST_WINDOW = 1 << 31  # that of `zstd --long=31`
 
 
 class _Wrapper(NamedTuple):
     magic: bytes
     name: str
-    stream: Callable[[BinaryIO], BinaryIO]
-    blocks: Callable[[Source], BlockSource | None] | None = None
+    packing: Packing
+    blocks: Callable[[Source, int], tuple[BlockSource | None, bool]] | None = None
     package: str = ""
 
 
+# The speeds are those of data that compresses well, on a slow machine; other data is
+# unpacked more slowly, and there is less of it.
 _WRAPPERS = (
-    _Wrapper(b"\x1f\x8b", "gzip", _gzip),
-    _Wrapper(b"BZh", "bzip2", _bzip2),
-    _Wrapper(b"\xfd7zXZ\0", "xz", _xz, XzSource.of, "python-xz"),
-    _Wrapper(b"", "zstd", _zstd, ZstdSource.of, "zstandard"),
+    _Wrapper(b"\x1f\x8b", "gzip", Packing(_gzip, 1000)),
+    _Wrapper(b"BZh", "bzip2", Packing(_bzip2, 300)),
+    _Wrapper(b"\xfd7zXZ\0", "xz", Packing(_xz, 400), xz_blocks, "python-xz"),
+    _Wrapper(b"", "zstd", Packing(_zstd, 2000), zstd_frames, "zstandard"),
 )
 
 
@@ -68,14 +76,16 @@ def unwrap(source: Source, check: Callable[[bytes, str], Any], progress: Progres
     Raises:
         UnsupportedDump: a Python package that it needs isn't installed.
         UnreadableDump: it does not unpack, or there is no room for it.
+        OverBudget: it unpacks to more than is allowed.
     """
     start = source.pread(0, 8)
     wrapper = next(w for w in _WRAPPERS if start.startswith(w.magic))
     try:
-        blocks = wrapper.blocks(source) if wrapper.blocks else None
+        blocks, whole = None, True
+        if wrapper.blocks:
+            blocks, whole = wrapper.blocks(source, wrapper.packing.speed)
         if blocks is None:
-            whole = wrapper.name != "zstd" or zstd_is_whole(source)
-            return unpack(source, wrapper.stream, check, progress, whole)
+            return unpack(source, wrapper.packing, check, progress, whole)
         check(blocks.pread(0, 4096), source.path)
         return blocks
     except ImportError:

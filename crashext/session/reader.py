@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..arch import CRASH_MACHINES
 from ..dumps.base import Dump, Range
@@ -23,8 +23,8 @@ _PROBE_STEP = 2 << 20
 _PROBE_HOLE = 4 << 30
 
 
-def open_session_dump(host: Host) -> Dump:
-    """The dump of the session.
+def open_session_dump(host: Host, **limits: Any) -> Dump:
+    """The dump of the session; ``limits`` are those of :func:`crashext.dumps.open_dump`.
 
     Raises:
         SessionError: the session is on a live system, or crash reads nothing.
@@ -35,7 +35,7 @@ def open_session_dump(host: Host) -> Dump:
     if host.dumpfile is None:
         raise SessionError("this session is on a live system; there is no dump to look at")
     try:
-        return open_dump(*_files(host, host.dumpfile))
+        return open_dump(*_files(host, host.dumpfile), **limits)
     except (UnknownFormat, UnsupportedDump) as problem:
         ram = _probe(host)
         if not ram:
