@@ -11,7 +11,6 @@ import struct
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import accumulate, islice
 
 from ..errors import CorruptDump, UnreadableDump, UnsupportedDump
 from .intervals import PieceMap, close_up
@@ -47,8 +46,8 @@ class _Runs:
 class FlattenedSource(Source):
     """The image that the records rebuild: later records win, holes read as zeros.
 
-    Between image and file lies the space of all records' data without their headers: the
-    pieces map the image to it, and the runs map it to the file.
+    The pieces map the image to the file as if a run's records lay there without the headers
+    between them; these are made up for by the runs, which are never longer for that.
     """
 
     flattened = True
@@ -69,9 +68,8 @@ class FlattenedSource(Source):
         self.warnings = inner.warnings
         _check_header(inner)
         runs = self._walk()
-        self._firsts = array("Q", islice(accumulate(runs.sizes, initial=0), len(runs)))
         self._places, self._steps = runs.places, runs.steps
-        self._pieces = PieceMap.of(runs.starts, runs.sizes, self._firsts)
+        self._pieces = PieceMap.of(runs.starts, runs.sizes, runs.places)
         self.size = self._pieces[-1].end if len(self._pieces) else 0
 
     def _walk(self) -> _Runs:
@@ -98,7 +96,7 @@ class FlattenedSource(Source):
         """
         pread, unpack, end = self._inner.walker(), _RECORD.unpack, self._inner.size
         starts, sizes, places, steps = runs.starts, runs.sizes, runs.places, runs.steps
-        follows = step = -1
+        last = step = -1
         for _ in range(_FREE_RECORDS):
             header = pread(16, position)
             if len(header) < 16:
@@ -111,15 +109,17 @@ class FlattenedSource(Source):
             if size < 0 or after > end:
                 size = self._last_size(position, size)
                 after = end
-            if size == step and start == follows and size:
+            if size == step and start - last == size:
                 sizes[-1] += size
             elif size:
                 starts.append(start)
                 sizes.append(size)
                 places.append(position + 16)
                 steps.append(size)
-            step = size
-            follows = start + size
+                step = size
+            else:
+                step = -1
+            last = start
             position = after
         return position
 
@@ -145,42 +145,53 @@ class FlattenedSource(Source):
 
     def pread(self, offset: int, size: int) -> bytes:
         """Bytes of the image, see :meth:`Source.pread`."""
+        found = self._in_file(offset)
+        if found and size <= found[1]:
+            return self._inner.pread(found[0], size)
+        return self._gather(offset, min(offset + size, self.size))
+
+    def _gather(self, offset: int, end: int) -> bytes:
+        """Join what is in several records, and the zeros of holes."""
         parts = []
-        end = min(offset + size, self.size)
         while offset < end:
-            piece = self._pieces.at(offset)
-            if piece:
-                place, length = self._in_file(piece.place + offset - piece.start)
-                stop = min(end, piece.end, offset + length)
-                parts.append(self._inner.pread(place, stop - offset))
+            found = self._in_file(offset)
+            if found:
+                stop = min(end, offset + found[1])
+                parts.append(self._inner.pread(found[0], stop - offset))
                 if len(parts[-1]) < stop - offset:
                     break  # the file shrank
             else:
                 stop = min(end, self._pieces.after(offset) or end)
                 parts.append(bytes(stop - offset))
             offset = stop
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return b"".join(parts)
 
-    def _in_file(self, at: int) -> tuple[int, int]:
-        """Where ``at`` of the records' data is in the file, and how much of it from there on."""
-        run = bisect_right(self._firsts, at) - 1
+    def _in_file(self, offset: int) -> tuple[int, int] | None:
+        """Where a byte of the image is in the file, and how many follow it there."""
+        found = self._pieces.place_of(offset)
+        if found is None:
+            return None
+        at, room = found
+        run = bisect_right(self._places, at) - 1
         step = self._steps[run]
-        number, rest = divmod(at - self._firsts[run], step)
-        return self._places[run] + number * (step + _RECORD.size) + rest, step - rest
+        number, rest = divmod(at - self._places[run], step)
+        return at + number * 16, min(step - rest, room)
 
     def data(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """What records give, the holes of the file left out, see :meth:`Source.data`."""
         yield from close_up(self._recorded(start, min(end, self.size)), _HOLE)
 
     def _recorded(self, start: int, end: int) -> Iterator[tuple[int, int]]:
-        for piece in self._pieces.within(start, end):
-            at = piece.start
-            while at < piece.end:
-                place, length = self._in_file(piece.place + at - piece.start)
-                stop = min(piece.end, at + length)
-                for first, last in self._inner.data(place, place + stop - at):
-                    yield at + first - place, at + last - place
-                at = stop
+        while start < end:
+            found = self._in_file(start)
+            if found is None:
+                start = self._pieces.after(start) or end
+                continue
+            place, room = found
+            stop = min(end, start + room)
+            for first, last in self._inner.data(place, place + stop - start):
+                yield start + first - place, start + last - place
+            start = stop
 
     def holds(self, offset: int, size: int) -> bool:
         """Whether records give it: some are lost, see :meth:`Source.holds`."""

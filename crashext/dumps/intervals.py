@@ -117,15 +117,12 @@ class PieceMap:
             return self[index]
         return None
 
-    def within(self, start: int, end: int) -> Iterator[Piece]:
-        """The pieces of ``[start, end)``, cut to it."""
-        for index in range(max(bisect_right(self._starts, start) - 1, 0), len(self)):
-            piece = self[index]
-            if piece.start >= end:
-                return
-            first = max(piece.start, start)
-            if first < piece.end:
-                yield Piece(first, min(piece.end, end), piece.place + first - piece.start)
+    def place_of(self, address: int) -> tuple[int, int] | None:
+        """The place of ``address``, and how many bytes of its piece are left from there on."""
+        index = bisect_right(self._starts, address) - 1
+        if index >= 0 and address < self._ends[index]:
+            return self._places[index] + address - self._starts[index], self._ends[index] - address
+        return None
 
     def after(self, address: int) -> int | None:
         """The start of the first piece beyond ``address``, or None."""
