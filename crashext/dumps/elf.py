@@ -168,7 +168,7 @@ class ElfDump(PlainDump):
         self._pieces = PieceMap.of(starts, sizes, places)
         order = sorted(range(len(starts)), key=starts.__getitem__)
         described = close_up((starts[i], starts[i] + spans[i]) for i in order if spans[i])
-        self.ram = ram_of(described, self._source)
+        self.ram = ram_of(described, self._source.budget, self.path)
         self._check_size(max(map(int.__add__, places, sizes), default=0))
 
     def _check_size(self, end: int) -> None:

@@ -9,12 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from itertools import islice
 from operator import add, gt, sub
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from ..budget import Budget
 from .base import Range
-
-if TYPE_CHECKING:
-    from .source import Source
 
 MOST = 1 << 16
 """Ranges that are told apart of what is stored."""
@@ -56,15 +54,15 @@ def few(ranges: Iterable[tuple[int, int]]) -> tuple[Range, ...]:
     return tuple(kept)
 
 
-def ram_of(ranges: Iterable[tuple[int, int]], source: Source) -> tuple[Range, ...]:
-    """What a dump describes as RAM: sorted, disjoint.
+def ram_of(ranges: Iterable[tuple[int, int]], budget: Budget, path: str) -> tuple[Range, ...]:
+    """What the dump at ``path`` describes as RAM: sorted, disjoint.
 
     Raises:
         OverBudget: so many ranges that the answers which list them would not fit.
     """
     ram: list[Range] = []
     for start, end in ranges:
-        source.budget.hold(_RANGE, "a list of so many separate RAM ranges", source.path)
+        budget.hold(_RANGE, "a list of so many separate RAM ranges", path)
         ram.append(Range(start, end))
     return tuple(ram)
 

@@ -66,7 +66,7 @@ class KdumpDump(PagedDump):
         self._warnings = list(source.warnings)
         self._exists, self._dumped = self._read_bitmaps()
         self._pages = PageTable(source, self.header, self._dumped)
-        self.ram = ram_of(self._runs(self._exists), source)
+        self.ram = ram_of(self._runs(self._exists), source.budget, source.path)
         self._read_notes()
         self.arch = arch_of_notes(self.notes, self.byte_order) or self._machine()
         self.complete = self._check_complete()
