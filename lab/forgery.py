@@ -141,17 +141,22 @@ def bend(memory: Altered, build: Build, live: dict[str, Any], place: int, share:
     return len(bent)
 
 
-def free_places(memory: Altered, build: Build, below: int, taken: set[int]) -> list[int]:
-    """2 MiB places below an address whose forged pages would hit none of the ``taken`` ones."""
-    names = ("linux_banner", "phys_base", "init_top_pgt")
-    return [
+def free_places(memory: Altered, build: Build, text_paddr: int, taken: set[int]) -> list[int]:
+    """2 MiB places whose forged pages would hit neither the kernel nor the ``taken`` pages.
+
+    Those below the kernel come last, the nearest at the end.
+    """
+    size = build.linked["_end"] - build.linked["_text"] + PMD
+    ram = max(memory.ram, key=lambda r: r.size)
+    places = [
         place
-        for place in range(16 << 20, below, PMD)
-        if memory.page(place) is not None
-        and not any(
-            page in taken
-            for name in names
-            for at in (build.at(place, name),)
-            for page in (at & -PAGE, (at & -PAGE) + PAGE)
-        )
+        for place in range(max(ram.start, 16 << 20), ram.end - size, PMD)
+        if not text_paddr - size < place < text_paddr + size
+        and not any(at in taken for at in _forged_pages(build, place))
     ]
+    return sorted(places, key=lambda place: (place < text_paddr, place))
+
+
+def _forged_pages(build: Build, place: int) -> list[int]:
+    firsts = [build.at(place, n) & -PAGE for n in ("linux_banner", "phys_base", "init_top_pgt")]
+    return [page for first in firsts for page in (first, first + PAGE)]

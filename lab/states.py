@@ -83,7 +83,8 @@ def our_answer(dump: Path, truth: dict[str, Any], vmlinux: str | None) -> str:
     if answer["found"]:
         found = int(answer["phys_base"], 16), int(answer["kaslr_offset"], 16)
         return _judged(found, truth, f"right, {answer['confidence']}", "WRONG:")
-    listed = ", ".join(kernel["state"] for kernel in answer["kernels"])
+    states = [kernel["state"] for kernel in answer["kernels"]]
+    listed = ", ".join(state for state in states if state != "unverified")
     right = "right" if not truth["found"] else "WRONG"
     return f"{right}: {words}" + (f"; listed: {listed}" if listed else "")
 
