@@ -89,7 +89,7 @@ bench: build ## measure, and print ratios (boots guests of 16 and 64 GiB, mostly
 	@$(PYTHON) -m bench
 
 .PHONY: fuzz
-fuzz: setup ## feed damaged dumps to the readers, two minutes for each format
+fuzz: setup ## feed damaged dumps to the readers, two minutes for each container (SECONDS_EACH=3600: for hours)
 	@$(PYTHON) -m fuzz --seconds $(or $(SECONDS_EACH),120) --seed $$(date +%s)
 
 .PHONY: fuzz-truth

@@ -13,8 +13,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["crashext"]):
-    from .__main__ import check
     from .seeds import SEEDS
+    from .use import use
 
 
 def main() -> None:
@@ -25,7 +25,12 @@ def main() -> None:
         (folder / f"seed{number}").write_bytes(seed)
     path = Path(tempfile.mkdtemp()) / "dump"
     words = [sys.argv[0], f"-max_total_time={seconds}", "-max_len=100000", str(folder)]
-    atheris.Setup(words, lambda data: check(data, path, memory=False))
+
+    def one(data: bytes) -> None:
+        path.write_bytes(data)
+        use([path], search=True)
+
+    atheris.Setup(words, one)
     atheris.Fuzz()
 
 

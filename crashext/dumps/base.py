@@ -81,7 +81,11 @@ class Dump(ABC):
 
     @property
     def stored(self) -> tuple[Range, ...]:
-        """The ranges of ``ram`` whose bytes are in the file, sorted and disjoint."""
+        """The ranges of ``ram`` whose bytes are in the file, sorted and disjoint.
+
+        Bytes that several addresses share count at the lowest, holes of the file not at
+        all, and where there would be too many ranges small gaps are filled.
+        """
         return self.ram
 
     @abstractmethod

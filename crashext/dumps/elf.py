@@ -114,8 +114,10 @@ class ElfDump(PlainDump):
                 budget.hold(2 * min(size, self._source.size), "its notes", self.path)
                 data = self._source.pread(segment.p_offset, size) if self._inside(segment) else b""
                 room -= max(len(data), _LEAST_NOTES)
-                if len(data) < segment.p_filesz:
+                if len(data) < size:
                     self._cut_off(segment.p_offset, f"notes of {segment.p_filesz} bytes")
+                elif size < segment.p_filesz:
+                    self.warnings += (f"{self.path}: notes of more than {_MAX_NOTES} bytes",)
                 align = 8 if segment.p_align == 8 else 4
                 left = MOST_NOTES - len(notes)
                 notes += walk_notes(data, self.byte_order, segment.p_offset, align, left)

@@ -208,6 +208,15 @@ def test_single_pages_without_descriptors(tmp_path: Path) -> None:
     physbase(path)
 
 
+def test_a_flattened_dump_without_its_descriptors(tmp_path: Path) -> None:
+    """140 KB of bits, each second one a page of its own, and the rest a hole of the image."""
+    bits = b"\x55" * (140_000 // 4096 * 4096)
+    head = Kdump({0: b""}, max_mapnr=len(bits) * 8).write()[: 2 * 4096]
+    parts = [(0, head), (len(head), b"\xff" * len(bits)), (len(head) + len(bits), bits)]
+    path = write(tmp_path / "flat", flatten([*parts, (1 << 33, b"x")]))
+    physbase(path)
+
+
 def test_work_follows_the_bytes_on_disk() -> None:
     work = Work("searching", "some/file", 1000)
     work.spend(FREE_STEPS + 1000)
