@@ -6,12 +6,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import accumulate
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from ..errors import CorruptDump
-from .cache import ClosedCache, PageCache
-from .source import Source
+from .block_cache import PIECE, BlockCache
+from .source import Source, SourceReader, Window
 
 _XZ_HEADER = 12
 _FRAME, _STEP = 8, 2  # steps of work that finding a frame takes, and a block in it
@@ -37,12 +38,11 @@ class BlockSource(Source):
         self._ends = list(accumulate(block.size for block in blocks))
         self.size = self._ends[-1]
         self.stored = inner.stored
-        # Two of the largest, and room for the next.
-        self._cache: PageCache = PageCache(max(b.size for b in blocks), 2 * _largest(inner))
+        self._cache = BlockCache(inner.budget.memory, inner.path)
 
     @abstractmethod
-    def unpack(self, block: Block, data: bytes) -> bytes:
-        """The ``block.size`` bytes that ``data`` unpacks to, or a ValueError."""
+    def unpack(self, block: Block) -> Iterator[bytes]:
+        """What a block unpacks to, in pieces of ``PIECE`` bytes; a ValueError if it does not."""
 
     def pread(self, offset: int, size: int) -> bytes:
         """Bytes of the image, see :meth:`Source.pread`."""
@@ -50,25 +50,28 @@ class BlockSource(Source):
         end = min(offset + size, self.size)
         while offset < end:
             index = bisect_right(self._ends, offset)
-            start = self._ends[index] - self._blocks[index].size
-            parts.append(self._block(index)[offset - start : end - start])
+            block = self._blocks[index]
+            skip = offset - self._ends[index] + block.size
+            unpacked = self._cache.get(index, block.size, partial(self._unpacked, block))
+            parts.append(unpacked[skip : skip + end - offset])
             offset += len(parts[-1])
         return b"".join(parts)
 
-    def _block(self, index: int) -> bytes:
-        data = self._cache.get(index)
-        if data is None:
-            block = self._blocks[index]
-            try:
-                data = self.unpack(block, self._inner.pread(block.place, block.packed))
-            except ValueError as error:
-                raise CorruptDump(
-                    f"a compressed block does not unpack: {error}",
-                    path=self.path,
-                    offset=block.place,
-                ) from None
-            self._cache.put(index, data)
-        return data
+    def _unpacked(self, block: Block) -> Iterator[bytes]:
+        """The pieces of a block, seen to be as long as they have to be."""
+        length = 0
+        try:
+            for piece in self.unpack(block):
+                length += len(piece)
+                if length > block.size:
+                    break
+                yield piece
+            if length != block.size:
+                raise ValueError(f"{length} bytes instead of {block.size}")
+        except ValueError as error:
+            raise CorruptDump(
+                f"a compressed block does not unpack: {error}", path=self.path, offset=block.place
+            ) from None
 
     def identity(self) -> tuple[object, ...]:
         """That of the file, see :meth:`Source.identity`."""
@@ -76,45 +79,54 @@ class BlockSource(Source):
 
     def close(self) -> None:
         """Close the file, and forget the blocks."""
-        self._cache = ClosedCache(self.path)
+        self._cache.close()
         self._inner.close()
 
 
 class XzSource(BlockSource):
     """A .xz file of one stream with several blocks (``xz -T0``, ``xz --block-size``)."""
 
-    def unpack(self, block: Block, data: bytes) -> bytes:
+    def unpack(self, block: Block) -> Iterator[bytes]:
         """Unpack one block, made a stream of its own."""
         import lzma
 
         from .xz_stream import decompressor, refuse_dictionary
 
-        # The one byte more makes it go on to the block's checksum.
-        stream = self._inner.pread(0, _XZ_HEADER) + data
+        unpacker = decompressor(self.budget.room)
+        left, at, end = block.size, block.place, block.place + block.packed
         try:
-            unpacked = decompressor(self.budget.room).decompress(stream, block.size + 1)
+            unpacker.decompress(self._inner.pread(0, _XZ_HEADER))
+            while left > 0 or at < end:  # behind the data is their checksum
+                packed = b""
+                if unpacker.needs_input:
+                    packed = self._inner.pread(at, min(PIECE, end - at))
+                    if not packed:
+                        return
+                at += len(packed)
+                piece = unpacker.decompress(packed, min(PIECE, left + 1))
+                left -= len(piece)
+                yield piece
         except lzma.LZMAError as error:
             refuse_dictionary(error, self.budget, self.path)
             raise ValueError(str(error)) from None
-        if len(unpacked) != block.size:
-            raise ValueError(f"{len(unpacked)} bytes instead of {block.size}")
-        return unpacked
 
 
 class ZstdSource(BlockSource):
     """A .zst file of several frames (pzstd, the seekable format)."""
 
-    def unpack(self, block: Block, data: bytes) -> bytes:
+    def unpack(self, block: Block) -> Iterator[bytes]:
         """Unpack one frame."""
         import zstandard
 
+        packed = SourceReader(Window(self._inner, block.place))
+        unpacker = zstandard.ZstdDecompressor(max_window_size=max(self.budget.room, 1 << 10))
         try:
-            unpacked = zstandard.ZstdDecompressor().decompress(data, max_output_size=block.size)
+            with unpacker.stream_reader(cast(BinaryIO, packed)) as reader:
+                # The one byte more makes it go on to the frame's checksum.
+                for _ in range(0, block.size + 1, PIECE):
+                    yield reader.read(PIECE)
         except zstandard.ZstdError as error:
             raise ValueError(str(error)) from None
-        if len(unpacked) != block.size:
-            raise ValueError(f"{len(unpacked)} bytes instead of {block.size}")
-        return unpacked
 
 
 def xz_blocks(inner: Source, speed: int) -> tuple[XzSource | None, bool]:

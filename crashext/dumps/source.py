@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 from ..budget import Budget, Work
 from ..errors import CorruptDump, UnreadableDump, UnsupportedDump
@@ -234,6 +236,25 @@ class Window(Source):
     def close(self) -> None:
         """Close the file."""
         self._inner.close()
+
+
+class SourceReader(io.RawIOBase):
+    """A source as the file object that decompressors read, from ``position`` on."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.position = 0
+
+    def readable(self) -> bool:
+        """It is, as decompressors ask."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill ``buffer`` with what comes next."""
+        data = self._source.pread(self.position, len(buffer))
+        buffer[: len(data)] = data
+        self.position += len(data)
+        return len(data)
 
 
 def _open(path: str) -> int:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 from ..budget import UNPACKED
 from ..errors import OverBudget, UnreadableDump
 from ..text import size_text
-from .source import FileSource, Source
+from .source import FileSource, Source, SourceReader
 from .storage import Entry, Storage
 
 Progress = Callable[[str, float], None]
@@ -98,23 +98,6 @@ class Allowance:
         self._disk, self._image = self._free, None
 
 
-class _Reader(io.RawIOBase):
-    """A source as the file object that decompressors read."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self.position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._source.pread(self.position, len(buffer))
-        buffer[: len(data)] = data
-        self.position += len(data)
-        return len(data)
-
-
 def unpack(
     source: Source,
     packing: Packing,
@@ -130,7 +113,7 @@ def unpack(
         UnreadableDump: there is no room for it, or nothing of it unpacks.
         OverBudget: it unpacks to more than is allowed.
     """
-    reader = _Reader(source)
+    reader = SourceReader(source)
     stream = packing.stream(io.BufferedReader(reader, _CHUNK), source)
     first, error = _read(stream, _CHUNK)
     if error and not first:

@@ -6,6 +6,7 @@ import gzip
 import lzma
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,33 @@ def test_damaged_blocks(opened: Opener, name: str) -> None:
     image[middle : middle + 50] = bytes(50)
     with pytest.raises(CorruptDump, match="does not unpack"):
         opened(bytes(image)).read(0, 500 * 4096)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+@pytest.mark.parametrize("size", [65536, 65537, 100, 300_000])
+def test_checksums_of_blocks(tmp_path: Path, name: str, size: int) -> None:
+    """Noise is stored as it is: what follows its last bytes is no data but the checksum."""
+    data = random.Random(size).randbytes(size)
+    image = bytearray(BLOCKS[name](data))
+    path = tmp_path / "dump"
+    path.write_bytes(image)
+    with open_dump(path, format="raw") as dump:
+        assert dump.read(0, size) == data
+    spot = image.index(data[-16:]) + 16 + (4 if name != "zst" else 0)
+    image[spot + 1] ^= 0x55
+    path.write_bytes(image)
+    with pytest.raises(CorruptDump), open_dump(path, format="raw") as dump:
+        dump.read(0, size)
+
+
+def test_threads_share_the_blocks(tmp_path: Path) -> None:
+    path = tmp_path / "dump"
+    data = b"".join(page(n) for n in range(4000))
+    path.write_bytes(zstd_frames(data))
+    with open_dump(path, format="raw", max_memory=1_000_000) as dump, ThreadPoolExecutor(6) as pool:
+        chosen = random.Random(1).choices(range(4000), k=300)
+        read = list(pool.map(lambda pfn: dump.read(pfn * 4096, 4096), chosen))
+        assert read == [page(pfn) for pfn in chosen]
 
 
 @pytest.mark.parametrize("name", STREAMS)
