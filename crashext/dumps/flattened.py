@@ -25,7 +25,7 @@ _RECORD = struct.Struct(">qq")
 # and notes are small. A file of tiny records is an attack on the index.
 _FREE_RECORDS = 1 << 16
 _LEAST_AVERAGE = 64
-_RUN_SIZE = 104  # bytes of memory that indexing a run takes
+_RUN_SIZE = 160  # bytes of memory that indexing a run takes
 _HOLE = 1 << 20  # bytes: a smaller hole is read like data
 
 
@@ -37,7 +37,8 @@ class _Runs:
 
     def __init__(self) -> None:
         self.starts, self.sizes = array("Q"), array("Q")  # in the image
-        self.places, self.steps = array("Q"), array("Q")  # of the first record's data; its size
+        self.places = array("Q")  # of the first record's data
+        self.steps: dict[int, int] = {}  # the records' size, where a run has several
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -95,7 +96,7 @@ class FlattenedSource(Source):
         record and little else.
         """
         pread, unpack, end = self._inner.walker(), _RECORD.unpack, self._inner.size
-        starts, sizes, places, steps = runs.starts, runs.sizes, runs.places, runs.steps
+        starts, sizes, places = runs.starts, runs.sizes, runs.places
         last = step = -1
         for _ in range(_FREE_RECORDS):
             header = pread(16, position)
@@ -111,11 +112,11 @@ class FlattenedSource(Source):
                 after = end
             if size == step and start - last == size:
                 sizes[-1] += size
+                runs.steps[len(sizes) - 1] = size
             elif size:
                 starts.append(start)
                 sizes.append(size)
                 places.append(position + 16)
-                steps.append(size)
                 step = size
             else:
                 step = -1
@@ -173,9 +174,12 @@ class FlattenedSource(Source):
             return None
         at, room = found
         run = bisect_right(self._places, at) - 1
-        step = self._steps[run]
+        step = self._steps.get(run)
+        if step is None:
+            return found
         number, rest = divmod(at - self._places[run], step)
-        return at + number * 16, min(step - rest, room)
+        rest = step - rest
+        return at + number * 16, rest if rest < room else room
 
     def data(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """What records give, the holes of the file left out, see :meth:`Source.data`."""
