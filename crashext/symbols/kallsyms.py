@@ -37,6 +37,10 @@ _REACH = 16 << 20  # bytes before a token table in which its names are
 _MAX_WALKED = 1 << 21  # names
 
 
+#: A copy of memory; a bytearray where joining its pages would hold it twice.
+Block = bytes | bytearray
+
+
 @dataclass(frozen=True, slots=True)
 class _Tokens:
     """The 256 tokens and where table and index lie in the block.
@@ -50,7 +54,7 @@ class _Tokens:
     types: frozenset[int]
 
 
-def decode(block: bytes, text_vaddr: int, wanted: frozenset[str]) -> dict[str, int]:
+def decode(block: Block, text_vaddr: int, wanted: frozenset[str]) -> dict[str, int]:
     """Run-time addresses of the ``wanted`` symbols, from a copy of the image's .rodata.
 
     ``block`` starts at an 8-byte aligned address, as all tables do; ``text_vaddr`` is the
@@ -70,7 +74,7 @@ def decode(block: bytes, text_vaddr: int, wanted: frozenset[str]) -> dict[str, i
     return {}
 
 
-def _token_tables(block: bytes) -> Iterator[_Tokens]:
+def _token_tables(block: Block) -> Iterator[_Tokens]:
     found = 0
     at = block.find(_DIGITS)
     for _ in range(_MAX_TRIES):
@@ -83,7 +87,7 @@ def _token_tables(block: bytes) -> Iterator[_Tokens]:
         at = block.find(_DIGITS, at + 1)
 
 
-def _tokens_around(block: bytes, digits: int) -> _Tokens | None:
+def _tokens_around(block: Block, digits: int) -> _Tokens | None:
     """The token table in which the digits' tokens stand at ``digits``."""
     end = digits
     for _ in range(256 - ord("0")):
@@ -98,12 +102,13 @@ def _tokens_around(block: bytes, digits: int) -> _Tokens | None:
     start = digits - index[ord("0")]
     if index[0] != 0 or start < 0 or any(a >= b for a, b in pairwise(index)):
         return None
-    text = tuple(block[start + a : start + a + _MAX_TOKEN].partition(b"\0")[0] for a in index)
+    texts = (bytes(block[start + a : start + a + _MAX_TOKEN]) for a in index)
+    text = tuple(token.partition(b"\0")[0] for token in texts)
     types = frozenset(code for code, token in enumerate(text) if token and token[0] in _TYPES)
     return _Tokens(text, start, index_at + _INDEX_SIZE, types)
 
 
-def _counts(block: bytes, tokens: _Tokens) -> Iterator[tuple[int, int]]:
+def _counts(block: Block, tokens: _Tokens) -> Iterator[tuple[int, int]]:
     """Places before the token table where num_syms may stand."""
     end = tokens.start & ~7
     first = max(end - _REACH, 0)
@@ -117,7 +122,7 @@ def _counts(block: bytes, tokens: _Tokens) -> Iterator[tuple[int, int]]:
             yield at, count
 
 
-def _numbers(code: str, data: bytes) -> array[int]:
+def _numbers(code: str, data: Block) -> array[int]:
     """Little-endian numbers, in an eighth of the memory that a tuple takes."""
     numbers = array(code, data)
     if sys.byteorder == "big":
@@ -125,7 +130,7 @@ def _numbers(code: str, data: bytes) -> array[int]:
     return numbers
 
 
-def _length(block: bytes, at: int) -> tuple[int, int]:
+def _length(block: Block, at: int) -> tuple[int, int]:
     """Length of the compressed name at ``at`` and where it starts (ULEB128 since 6.1)."""
     length = block[at]
     if length & 0x80:
@@ -133,7 +138,7 @@ def _length(block: bytes, at: int) -> tuple[int, int]:
     return length, at + 1
 
 
-def _names_fit(block: bytes, at: int, count: int, tokens: _Tokens) -> tuple[bool, int]:
+def _names_fit(block: Block, at: int, count: int, tokens: _Tokens) -> tuple[bool, int]:
     """Whether ``count`` names lie between ``at`` and the token table; how many were tried."""
     limit, types = tokens.start, tokens.types
     for number in range(count):
@@ -149,7 +154,7 @@ def _names_fit(block: bytes, at: int, count: int, tokens: _Tokens) -> tuple[bool
 
 
 def _addresses(
-    block: bytes, tokens: _Tokens, count_at: int, count: int, text_vaddr: int
+    block: Block, tokens: _Tokens, count_at: int, count: int, text_vaddr: int
 ) -> Iterator[int] | None:
     """The run-time address of each symbol, by whichever layout gives the right base."""
     room = count * 4 + 7 & ~7
@@ -171,7 +176,7 @@ def _addresses(
 
 
 def _select(
-    block: bytes, at: int, tokens: _Tokens, addresses: Iterable[int], wanted: frozenset[str]
+    block: Block, at: int, tokens: _Tokens, addresses: Iterable[int], wanted: frozenset[str]
 ) -> dict[str, int]:
     """The addresses of the wanted names, which start at ``at``; the first of a name wins.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import struct
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,6 +59,26 @@ def test_work_does_not_follow_the_claims(tmp_path: Path) -> None:
     assert dump.reads < 3000 * 12
     assert_found(find(guest, replace(kernel, text_paddr=0x4000000), tmp_path),
                  replace(kernel, text_paddr=0x4000000))  # fmt: skip
+
+
+def test_much_read_only_data_is_held_once(tmp_path: Path) -> None:
+    """64 MiB that the tables call read-only data, each page another: no second copy is made."""
+    guest = Guest()
+    root, pud, pmd = 0x1000000, 0x1001000, 0x1002000
+    guest.u64(root + 511 * 8, pud | 3)
+    guest.u64(pud + 510 * 8, pmd | 3)
+    for index in range(40):
+        guest.u64(pmd + (8 + index) * 8, 0x8000000 + (index << 21) | 1 << 63 | 0x81)
+    guest.run_cpu(Kernel(), cr3=root)
+    for pfn in range(0x8000, 0x8000 + (80 << 20) // PAGE):
+        guest.pages[pfn] = bytearray(b"\x07" * PAGE)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    location = find(guest, None, tmp_path)
+    peak = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+    assert location.pages_read > 16_000
+    assert peak < 100 << 20
 
 
 def test_text_alone_finds_nothing(tmp_path: Path) -> None:

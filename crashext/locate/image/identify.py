@@ -45,7 +45,7 @@ def identify(context: Context, image: Image, runs: list[Run]) -> None:
         block = _block(context, run)
         if image.banner is None:
             match = _BANNER.search(block)
-            image.banner = match.group()[:-1] if match else None
+            image.banner = bytes(match.group()[:-1]) if match else None
         found = kallsyms.decode(block, image.text_vaddr, wanted(context))
         if found:
             image.symbols = KnownSymbols(found, "kallsyms")
@@ -63,10 +63,11 @@ def _read_only(runs: list[Run]) -> Iterator[Run]:
         yield from runs
 
 
-def _block(context: Context, run: Run) -> bytes:
-    """The memory of a run; pages that are not in the dump read as zeros."""
-    size = min(run.size, _RODATA_MAX)
-    hole = bytes(PAGE_SIZE)
-    return b"".join(
-        context.memory.get(run.paddr + at, PAGE_SIZE) or hole for at in range(0, size, PAGE_SIZE)
-    )
+def _block(context: Context, run: Run) -> bytearray:
+    """The memory of a run, held once; pages that are not in the dump read as zeros."""
+    block = bytearray(min(run.size, _RODATA_MAX))
+    for at in range(0, len(block), PAGE_SIZE):
+        page = context.memory.get(run.paddr + at, PAGE_SIZE)
+        if page is not None:
+            block[at : at + PAGE_SIZE] = page
+    return block
