@@ -78,6 +78,11 @@ class Proposal:
     info: Vmcoreinfo | None = None
     whole: bool = True
 
+    @property
+    def text_paddr(self) -> int | None:
+        """Physical address of ``text_vaddr``."""
+        return None if self.text_vaddr is None else (self.text_vaddr - self.voffset) & MASK64
+
 
 class Memory(Protocol):
     """Guest-physical memory."""
@@ -189,7 +194,6 @@ class Architecture(Protocol):
         dump_arches: what a dump of such a guest may say of itself.
         page_size: bytes of the smallest page.
         image_align: what the image's physical and virtual start are multiples of.
-        map_start: where the window begins that kernel images are mapped in.
         levels: of page tables, those to try where nothing tells.
         top_tables: names of the kernel's own top-level table, today's first.
         placement: the kernel variable that repeats where the image was placed.
@@ -200,7 +204,6 @@ class Architecture(Protocol):
     dump_arches: tuple[str, ...]
     page_size: int
     image_align: int
-    map_start: int
     levels: tuple[int, ...]
     top_tables: tuple[str, ...]
     placement: str

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from operator import add
 
-from ..arch.base import MASK64, Proposal
+from ..arch.base import Proposal
 from ..symbols.runtime import KnownSymbols
 from .choice.confidence import confidence
 from .context import Context
@@ -91,15 +91,15 @@ def _find_twins(context: Context, images: list[Image]) -> None:
         if build is None or not isinstance(image.symbols, KnownSymbols):
             continue
         for proposal in banner.images_of(context, build):
-            if fitting(images, proposal) is not None or proposal.text_vaddr is None:
+            place = proposal.text_paddr
+            if fitting(images, proposal) is not None or place is None:
                 continue
-            place = (proposal.text_vaddr - proposal.voffset) & MASK64
             distance = place - (image.text_paddr or 0)
             if body.like_twin(context, image, distance).held is False:
                 context.hollow.add(place)
             elif _has_room(context, images):
                 twin = sort_in(context.arch, proposal, images)
-                moved = proposal.text_vaddr - (image.text_vaddr or 0)
+                moved = (proposal.text_vaddr or 0) - (image.text_vaddr or 0)
                 twin.symbols = image.symbols.moved(moved)
                 twin.matches_vmlinux = image.matches_vmlinux
                 verify(context, twin)
@@ -165,7 +165,7 @@ def _worth_a_place(context: Context, images: list[Image], proposal: Proposal) ->
         context.refuted.append(proposal)
         return False
     if proposal.source == banner.SOURCE and hollow(context, proposal):
-        context.hollow.add(((proposal.text_vaddr or 0) - proposal.voffset) & MASK64)
+        context.hollow.add(proposal.text_paddr or 0)
         return False
     if (
         context.vmlinux is not None

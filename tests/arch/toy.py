@@ -73,7 +73,6 @@ class Toy:
     dump_arches: tuple[str, ...] = ("toy",)
     page_size = 4096
     image_align = BLOCK
-    map_start = MAP
     levels: tuple[int, ...] = (1,)
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
     placement = "kimage_voffset"

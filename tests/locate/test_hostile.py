@@ -6,10 +6,16 @@ from __future__ import annotations
 import json
 import struct
 import tracemalloc
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
+from crashext.arch import architecture_of
+from crashext.arch.base import Run
 from crashext.locate import locate
+from crashext.locate.context import Context
+from crashext.locate.memory import PhysMemory
+from crashext.locate.ways.page_tables import image_placements
 from tests.locate.guest import MAP, PAGE, Guest, Kernel, write_vmlinux
 from tests.locate.test_states import assert_found, booted, find
 
@@ -179,3 +185,26 @@ def test_a_window_full_of_junk_mappings(tmp_path: Path) -> None:
     guest.run_cpu(kernel, cr3=root, rip=MAP)
     location = find(guest, None, tmp_path)
     assert not location.found
+
+
+@dataclass(frozen=True)
+class CountedRun(Run):
+    """A run that counts how often it is asked where it belongs."""
+
+    asked: ClassVar[int] = 0
+
+    @property
+    def voffset(self) -> int:
+        CountedRun.asked += 1
+        return (self.vaddr - self.paddr) & (1 << 64) - 1
+
+
+def test_tables_of_thousands_of_placements_are_sorted_in_one_pass() -> None:
+    guest = Guest(ram=1 << 40)
+    arch = architecture_of("x86_64")
+    assert arch is not None
+    context = Context(guest.dump(), PhysMemory(guest.dump().read), arch)
+    runs = [CountedRun(MAP + n * PAGE, (n << 21) + n * PAGE, PAGE, True, True) for n in range(9000)]
+    placements = image_placements(context, runs)
+    assert len(placements) == len(runs)
+    assert CountedRun.asked <= 2 * len(runs)

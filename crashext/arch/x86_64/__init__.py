@@ -25,7 +25,6 @@ class X86_64:
     dump_arches: tuple[str, ...] = ("x86_64", "i386", "unknown")
     page_size = layout.PAGE_SIZE
     image_align = layout.PMD_SIZE
-    map_start = layout.START_KERNEL_MAP
     levels: tuple[int, ...] = (4, 5)
     #: init_top_pgt since 4.13, init_level4_pgt before; VMCOREINFO calls it swapper_pg_dir.
     top_tables: tuple[str, ...] = ("init_top_pgt", "init_level4_pgt", "swapper_pg_dir")

@@ -10,6 +10,7 @@ from ..choice.choose import listed, told
 from ..choice.confidence import SOUND, confidence
 from ..context import Context
 from ..image.image import Image
+from ..image.kernel_memory import variable32
 
 _INVALID_CPU = (1 << 32) - 1
 
@@ -86,19 +87,14 @@ def boot_state(context: Context, image: Image) -> str | None:
     if confidence(image) not in SOUND:
         return None
     panic_cpu, system_state = (
-        _u32(context, image, "panic_cpu"),
-        _u32(context, image, "system_state"),
+        variable32(context, image, "panic_cpu"),
+        variable32(context, image, "system_state"),
     )
     if panic_cpu is not None and panic_cpu != _INVALID_CPU:
         return "panicked"
     if system_state is None:
         return None
     return "up" if system_state else "booting"
-
-
-def _u32(context: Context, image: Image, name: str) -> int | None:
-    vaddr = image.vaddr(name)
-    return None if vaddr is None else context.memory.u32(image.paddr(vaddr))
 
 
 def _hex(value: int | None) -> str | None:

@@ -17,7 +17,7 @@ from ...arch.base import Evidence
 from ..context import Context
 from . import accounting, vmcoreinfo_data
 from .image import Image
-from .kernel_memory import kernel_text
+from .kernel_memory import kernel_text, variable32, variable64
 
 #: kernel/crash_dump.c: ELFCORE_ADDR_MAX, no header given; ELFCORE_ADDR_ERR, used or unusable.
 _NOT_GIVEN, _USED = (1 << 64) - 1, (1 << 64) - 2
@@ -29,12 +29,7 @@ _NO_CPU = (1 << 32) - 1
 
 def variable_is_set(context: Context, image: Image) -> bool:
     """True when ``elfcorehdr_addr`` names an address, or was used."""
-    return _variable(context, image) not in (None, 0, _NOT_GIVEN)
-
-
-def _variable(context: Context, image: Image) -> int | None:
-    vaddr = image.vaddr("elfcorehdr_addr")
-    return None if vaddr is None else context.memory.u64(image.paddr(vaddr))
+    return variable64(context, image, "elfcorehdr_addr") not in (None, 0, _NOT_GIVEN)
 
 
 def header_paddr(context: Context, image: Image) -> int | None:
@@ -44,7 +39,7 @@ def header_paddr(context: Context, image: Image) -> int | None:
     don't contradict each other, or the kernel manages most of RAM, which no capture
     kernel does.
     """
-    value = _variable(context, image)
+    value = variable64(context, image, "elfcorehdr_addr")
     lacks_it = image.has_all_symbols and image.vaddr("elfcorehdr_addr") is None
     unset = value == _NOT_GIVEN or lacks_it
     if unset and context.cpus and not image.running:
@@ -76,8 +71,7 @@ def _manages_ram(context: Context, image: Image, line: bytes | None) -> bool:
 
 def _command_line(context: Context, image: Image) -> bytes | None:
     """What ``saved_command_line`` points at, None where that is no text."""
-    vaddr = image.vaddr("saved_command_line")
-    pointer = None if vaddr is None else context.memory.u64(image.paddr(vaddr))
+    pointer = variable64(context, image, "saved_command_line")
     if not pointer:
         return None
     line = kernel_text(context, image, pointer, _MAX_COMMAND_LINE)
@@ -103,7 +97,7 @@ def lineage(context: Context, capture: Image, crashed: Image) -> Iterator[Eviden
             f"{start:#x}-{end:#x} was set aside; the capture kernel is at {place:#x}",
             start <= place <= end,
         )
-    noted = [_u32(context, crashed, name) for name in ("panic_cpu", "crashing_cpu")]
+    noted = [variable32(context, crashed, name) for name in ("panic_cpu", "crashing_cpu")]
     known = [cpu for cpu in noted if cpu is not None]
     if known:
         cpus = [cpu for cpu in known if cpu != _NO_CPU]
@@ -121,8 +115,3 @@ def _reserved(context: Context, image: Image) -> tuple[int | None, int | None]:
         return None, None
     at = image.paddr(vaddr)
     return context.memory.u64(at), context.memory.u64(at + 8)
-
-
-def _u32(context: Context, image: Image, name: str) -> int | None:
-    vaddr = image.vaddr(name)
-    return None if vaddr is None else context.memory.u32(image.paddr(vaddr))

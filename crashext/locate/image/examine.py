@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count, islice, takewhile
 
 from ...arch.base import MASK64, Proposal, Run
 from ...symbols.runtime import KnownSymbols, LinkedSymbols
@@ -19,6 +20,8 @@ from .kaslr import own_kaslr_offset
 
 #: An image whose first blocks the tables lost is looked for this many steps lower.
 _NEIGHBOURS = 4
+#: Offsets tried where nothing tells: those of 1 GiB in steps of 2 MiB.
+_MAX_STEPS = 512
 
 
 def examine(context: Context, image: Image) -> None:
@@ -58,7 +61,7 @@ def _offsets(context: Context, image: Image, vmlinux: Vmlinux) -> Iterator[int]:
     if known is None and text is not None and measured is not None:
         known = measured - context.image_start(text)
     if known is None:
-        window = range(0, vmlinux_room(context, vmlinux), step)
+        window = islice(takewhile(context.arch.is_kaslr_offset, count(0, step)), _MAX_STEPS)
         stands = [o for o in window if banner_stands(context, image.voffset, o)]
         # Several: a forged one may share the placement. The body tells.
         yield from sorted(stands, key=lambda o: _is_hollow(context, vmlinux, image.voffset, o))
@@ -67,17 +70,6 @@ def _offsets(context: Context, image: Image, vmlinux: Vmlinux) -> Iterator[int]:
     likely = [offset for offset in near if context.arch.is_kaslr_offset(offset)]
     yield from (o for o in likely if banner_stands(context, image.voffset, o))
     yield from likely[:1]
-
-
-def vmlinux_room(context: Context, vmlinux: Vmlinux) -> int:
-    """How far up the window the kernel of ``vmlinux`` may have been moved."""
-    banner = vmlinux.symbol("linux_banner")
-    if banner is None:
-        return 0
-    start, step = context.arch.map_start, context.arch.image_align
-    return next(
-        (at for at in range(0, 1 << 40, step) if not context.arch.is_kaslr_offset(at)), 0
-    ) - (banner - start)
 
 
 def banner_stands(context: Context, voffset: int, offset: int | None) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ...arch.base import MASK64, Architecture, Evidence, Proposal
 from ...symbols.runtime import KnownSymbols, RuntimeSymbols
 from ...vmcoreinfo import Vmcoreinfo
+from ..ways import page_tables
 
 
 @dataclass(eq=False)
@@ -65,7 +66,7 @@ class Image:
 
     @property
     def _of_tables(self) -> list[Proposal]:
-        return [p for p in self.proposals if p.source == "page-tables"]
+        return [p for p in self.proposals if p.source == page_tables.SOURCE]
 
     @property
     def release(self) -> str | None:

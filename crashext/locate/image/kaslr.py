@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 from ..context import Context
+from ..ways.vmcoreinfo_note import SOURCE as _NOTE
 from . import vmcoreinfo_data
 from .image import Image
-
-_NOTE = "vmcoreinfo-note"
 
 
 def sources(context: Context, image: Image) -> dict[str, set[int]]:

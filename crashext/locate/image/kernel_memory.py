@@ -8,6 +8,18 @@ from ..memory import PAGE_SIZE
 from .image import Image
 
 
+def variable64(context: Context, image: Image, name: str) -> int | None:
+    """The 64-bit variable ``name`` of the image; None if not known or not in the dump."""
+    vaddr = image.vaddr(name)
+    return None if vaddr is None else context.memory.u64(image.paddr(vaddr))
+
+
+def variable32(context: Context, image: Image, name: str) -> int | None:
+    """Likewise one of 32 bits."""
+    vaddr = image.vaddr(name)
+    return None if vaddr is None else context.memory.u32(image.paddr(vaddr))
+
+
 def kernel_paddr(context: Context, image: Image, vaddr: int) -> int | None:
     """Physical address of any kernel address, direct map included; None if not mapped."""
     table = image.vaddr(*image.arch.top_tables)

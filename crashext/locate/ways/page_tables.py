@@ -9,7 +9,6 @@ an image are no sound kernel's, and what they prove is said to be partial.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ...arch.base import Cpu, Proposal, Run
@@ -85,13 +84,15 @@ def kernel_root(context: Context, cpu: Cpu) -> int | None:
 
 def image_placements(context: Context, mapped: Sequence[Run]) -> list[list[Run]]:
     """The plausible placements, each with its runs, ascending; the one that maps most first."""
-    sizes: Counter[int] = Counter()
+    placements: dict[int, list[Run]] = {}
     for run in mapped:
-        if run.paddr < context.ram_end and context.plausible(run.voffset):
-            sizes[run.voffset] += run.size
+        placements.setdefault(run.voffset, []).append(run)
+    sized = sorted((-sum(run.size for run in runs), v) for v, runs in placements.items())
     return [
-        [run for run in mapped if run.voffset == voffset]
-        for voffset, _ in sorted(sizes.items(), key=lambda item: (-item[1], item[0]))
+        placements[voffset]
+        for _, voffset in sized
+        if context.plausible(voffset)
+        and any(run.paddr < context.ram_end for run in placements[voffset])
     ]
 
 
