@@ -15,10 +15,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..dumps.base import Note
+from ..dumps.base import ByteOrder, Note
 from ..vmcoreinfo import Vmcoreinfo
 
 MASK64 = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """One way of translating addresses: the shape of a tree of page tables.
+
+    ``levels`` of tables, ``va_bits`` of a virtual address that they translate (the rest
+    repeats the top one), ``page_size`` in bytes of the smallest page.
+    """
+
+    levels: int
+    va_bits: int
+    page_size: int = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +77,7 @@ class Proposal:
 
     ``source`` names the way that made it, ``detail`` says in words what was seen.
     ``cpu`` is the vCPU it came from, ``text_vaddr`` the first mapped address of the
-    image, ``levels`` those of the page tables it was read from, ``info`` the VMCOREINFO
+    image, ``paging`` that of the page tables it was read from, ``info`` the VMCOREINFO
     text that says so. ``whole`` is False where the tables map other memory in between.
     """
 
@@ -74,7 +87,7 @@ class Proposal:
     detail: str
     cpu: int | None = None
     text_vaddr: int | None = None
-    levels: int | None = None
+    paging: Paging | None = None
     info: Vmcoreinfo | None = None
     whole: bool = True
 
@@ -91,7 +104,13 @@ class Memory(Protocol):
         """Bytes at ``paddr``, or None where the dump has none."""
 
     def u64(self, paddr: int) -> int | None:
-        """The number of 64 bits at ``paddr``, or None."""
+        """The number of 64 bits at ``paddr`` in the guest's byte order, or None."""
+
+    def u32(self, paddr: int) -> int | None:
+        """Likewise of 32 bits."""
+
+    def word(self, paddr: int) -> int | None:
+        """Likewise of the width of a pointer."""
 
 
 class Cpu(Protocol):
@@ -118,12 +137,8 @@ class Cpu(Protocol):
         """True when the note says whether and how addresses are translated."""
 
     @property
-    def paging(self) -> bool:
-        """True when page tables are in use that a kernel of this architecture could have made."""
-
-    @property
-    def levels(self) -> int:
-        """Levels of its page tables."""
+    def paging(self) -> Paging | None:
+        """How it translates addresses; None where no kernel of this architecture does so."""
 
     @property
     def mode(self) -> str:
@@ -142,8 +157,12 @@ class AddressSpace(Protocol):
     def lost(self, vaddr: int) -> bool:
         """True when the walk to ``vaddr`` meets a table that is not in the dump."""
 
-    def image_runs(self) -> tuple[Run, ...]:
-        """The mapped runs of the window that kernel images are mapped in, ascending."""
+    def image_runs(self, near: int | None) -> tuple[Run, ...]:
+        """The mapped runs of the window that kernel images are mapped in, ascending.
+
+        ``near`` is an address in the image, where one is known: an architecture whose
+        window is too large to be listed lists only what lies around it.
+        """
 
 
 class Search(Protocol):
@@ -161,7 +180,7 @@ class Search(Protocol):
     def ram_end(self) -> int:
         """First physical address behind all RAM."""
 
-    def tables(self, root: int, levels: int) -> AddressSpace:
+    def tables(self, root: int, paging: Paging) -> AddressSpace:
         """The address space whose top-level table is at physical ``root``."""
 
     def linked(self, *names: str) -> int | None:
@@ -179,6 +198,14 @@ class View(Protocol):
     def text_vaddr(self) -> int | None:
         """Run-time address of ``_text``."""
 
+    @property
+    def paging(self) -> Paging | None:
+        """How its page tables translate, where that is known."""
+
+    @property
+    def info(self) -> Vmcoreinfo | None:
+        """A VMCOREINFO of this image that page tables bear out."""
+
     def vaddr(self, *names: str) -> int | None:
         """Run-time address of the first known of the symbols ``names``."""
 
@@ -192,9 +219,10 @@ class Architecture(Protocol):
     Attributes:
         name: as :attr:`crashext.dumps.base.Dump.arch` has it.
         dump_arches: what a dump of such a guest may say of itself.
-        page_size: bytes of the smallest page.
+        byte_order: of the guest's memory.
+        word: bytes of a pointer.
         image_align: what the image's physical and virtual start are multiples of.
-        levels: of page tables, those to try where nothing tells.
+        pagings: shapes of page tables, those to try where nothing tells.
         top_tables: names of the kernel's own top-level table, today's first.
         placement: the kernel variable that repeats where the image was placed.
         symbols: further symbols that the members below look at.
@@ -202,9 +230,10 @@ class Architecture(Protocol):
 
     name: str
     dump_arches: tuple[str, ...]
-    page_size: int
+    byte_order: ByteOrder
+    word: int
     image_align: int
-    levels: tuple[int, ...]
+    pagings: tuple[Paging, ...]
     top_tables: tuple[str, ...]
     placement: str
     symbols: tuple[str, ...]
@@ -212,7 +241,7 @@ class Architecture(Protocol):
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs of a dump; malformed notes are left out."""
 
-    def tables(self, memory: Memory, root: int, levels: int, ram_end: int) -> AddressSpace:
+    def tables(self, memory: Memory, root: int, paging: Paging, ram_end: int) -> AddressSpace:
         """The address space whose top-level table is at physical ``root``."""
 
     def is_image_vaddr(self, vaddr: int) -> bool:
@@ -227,8 +256,11 @@ class Architecture(Protocol):
     def said_voffset(self, info: Vmcoreinfo) -> int | None:
         """The voffset that a VMCOREINFO states, None where it states none."""
 
+    def said_text(self, info: Vmcoreinfo) -> int | None:
+        """The run-time address of ``_text`` that a VMCOREINFO implies, None where it does not."""
+
     def stored_voffset(self, value: int) -> int:
-        """The voffset that the 64 bits of the variable ``placement`` mean."""
+        """The voffset that the word in the variable ``placement`` means."""
 
     def phys_base(self, voffset: int) -> int | None:
         """The signed phys_base of that placement; None where there is no such notion."""
@@ -245,14 +277,20 @@ class Architecture(Protocol):
     def checks(self, search: Search, image: View) -> Iterator[Evidence]:
         """Checks of an image that only this architecture has."""
 
-    def levels_in_use(self, search: Search, image: View) -> tuple[int, ...]:
-        """The levels of the image's own page tables, likeliest first."""
+    def pagings_in_use(self, search: Search, image: View) -> tuple[Paging, ...]:
+        """The shapes that the image's own page tables may have, likeliest first."""
 
     def top_table_unused(self, search: Search, image: View, root: int) -> bool:
         """True when the image's own top-level table was not in use yet (early boot)."""
 
     def boot_kaslr_offset(self, search: Search, image: View) -> int | None:
         """The KASLR offset as what the boot loader left in memory tells it."""
+
+    def phys_offset(self, search: Search, image: View) -> int | None:
+        """What the kernel takes for the physical address that its direct map starts with.
+
+        None where the architecture has no such notion, or nothing tells.
+        """
 
     def direct_maps(self, search: Search, image: View) -> Iterator[int]:
         """Virtual addresses at which the kernel may map physical address 0, likeliest first."""

@@ -56,10 +56,10 @@ def locate(
     arch = architecture_of(dump.arch)
     if arch is None:
         known = ", ".join(a.name for a in ARCHITECTURES)
-        return Location(
-            dump.path, dump.arch, False, reason=f"can't search {dump.arch} dumps yet, only {known}"
-        )
-    context = Context(dump, PhysMemory(dump.read), arch, use_cpu_state=use_cpu_state)
+        reason = f"can't search {dump.arch} dumps, only {known}"
+        return Location(dump.path, dump.arch, False, reason=reason)
+    memory = PhysMemory(dump.read, arch.byte_order, arch.word)
+    context = Context(dump, memory, arch, use_cpu_state=use_cpu_state)
     if progress is not None:
         context.progress = progress
     with ExitStack() as stack:

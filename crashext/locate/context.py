@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ..arch.base import AddressSpace, Architecture, Cpu, Proposal, Run
+from ..arch.base import AddressSpace, Architecture, Cpu, Paging, Proposal, Run
 from ..dumps.base import Dump
 from ..symbols.vmlinux import Vmlinux
 from .memory import PhysMemory
@@ -48,8 +48,8 @@ class Context:
     claims: int = 0
     bounded: bool = False
     crash_noted: bool = False
-    _tables: dict[tuple[int, int], AddressSpace] = field(default_factory=dict)
-    _windows: dict[tuple[int, int], tuple[Run, ...]] = field(default_factory=dict)
+    _tables: dict[tuple[int, Paging], AddressSpace] = field(default_factory=dict)
+    _windows: dict[tuple[int, Paging, int | None], tuple[Run, ...]] = field(default_factory=dict)
 
     @cached_property
     def cpus(self) -> tuple[Cpu, ...]:
@@ -72,20 +72,25 @@ class Context:
         """Top-level tables that can be of ``cpu``'s kernel, inside RAM."""
         return cpu.roots(self.ram_end)
 
-    def tables(self, root: int, levels: int) -> AddressSpace:
+    @cached_property
+    def tables_told(self) -> bool:
+        """True when the vCPUs' notes say which page tables they run on."""
+        return any(cpu.known for cpu in self.cpus)
+
+    def tables(self, root: int, paging: Paging) -> AddressSpace:
         """The address space whose top-level table is at physical ``root``."""
-        key = (root, levels)
+        key = (root, paging)
         if key not in self._tables:
             _make_room(self._tables)
-            self._tables[key] = self.arch.tables(self.memory, root, levels, self.ram_end)
+            self._tables[key] = self.arch.tables(self.memory, root, paging, self.ram_end)
         return self._tables[key]
 
-    def image_runs(self, root: int, levels: int) -> tuple[Run, ...]:
-        """The kernel-image window as mapped by the table at ``root``."""
-        key = (root, levels)
+    def image_runs(self, root: int, paging: Paging, near: int | None = None) -> tuple[Run, ...]:
+        """The kernel-image window, around ``near``, as mapped by the table at ``root``."""
+        key = (root, paging, near)
         if key not in self._windows:
             _make_room(self._windows)
-            self._windows[key] = self.tables(root, levels).image_runs()
+            self._windows[key] = self.tables(root, paging).image_runs(near)
         return self._windows[key]
 
     def linked(self, *names: str) -> int | None:
@@ -101,7 +106,7 @@ class Context:
         return vaddr & -self.arch.image_align
 
 
-def _make_room(kept: dict[tuple[int, int], Any]) -> None:
+def _make_room(kept: dict[Any, Any]) -> None:
     """Forget the oldest entry of a full table."""
     if len(kept) >= _MAX_WINDOWS:
         del kept[next(iter(kept))]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
+from ..dumps.base import ByteOrder
 from ..errors import CorruptDump, MissingMemory
 
 _CACHE_PAGES = 4096
@@ -21,8 +22,12 @@ class PhysMemory:
     dump, ``bad_pages`` remembers those that were damaged.
     """
 
-    def __init__(self, read: Callable[[int, int], bytes]) -> None:
+    def __init__(
+        self, read: Callable[[int, int], bytes], byte_order: ByteOrder = "little", word: int = 8
+    ) -> None:
         self._read = read
+        self._byte_order = byte_order
+        self._word = word
         self._pages: OrderedDict[int, bytes | None] = OrderedDict()
         self.pages_read = 0
         self.bad_pages: dict[int, str] = {}
@@ -60,14 +65,20 @@ class PhysMemory:
             return None
 
     def u64(self, paddr: int) -> int | None:
-        """The little-endian 64-bit number at ``paddr``; None if not in the dump."""
-        data = self.get(paddr, 8)
-        return None if data is None else int.from_bytes(data, "little")
+        """The 64-bit number at ``paddr`` in the guest's byte order; None if not in the dump."""
+        return self._number(paddr, 8)
 
     def u32(self, paddr: int) -> int | None:
-        """The little-endian 32-bit number at ``paddr``; None if not in the dump."""
-        data = self.get(paddr, 4)
-        return None if data is None else int.from_bytes(data, "little")
+        """Likewise the 32-bit number."""
+        return self._number(paddr, 4)
+
+    def word(self, paddr: int) -> int | None:
+        """Likewise the number of a pointer's width."""
+        return self._number(paddr, self._word)
+
+    def _number(self, paddr: int, size: int) -> int | None:
+        data = self.get(paddr, size)
+        return None if data is None else int.from_bytes(data, self._byte_order)
 
     def _fetch(self, paddr: int) -> bytes | None:
         if paddr < 0:

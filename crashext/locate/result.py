@@ -21,6 +21,9 @@ class Location:
     Addresses are plain ints (phys_base signed); None where unknown or where the
     architecture has no such notion. ``vmlinux_fits`` says whether the vmlinux given is of
     the kernel found (None without one): ``found`` does not depend on it.
+    ``phys_offset`` is what the kernel takes for the physical address that its direct map
+    starts with, ``va_bits`` how many bits of a virtual address its tables translate,
+    ``page_size`` bytes of its smallest page.
     ``found`` is False when no kernel was found or the evidence conflicts; then
     ``evidence``, ``reason`` and ``warnings`` say why. ``kernels`` describes every
     kernel image met (crashext.locate.answer.kernels.describe), ``debug_packages`` names
@@ -40,7 +43,10 @@ class Location:
     release: str | None = None
     banner: str | None = None
     build_id: str | None = None
+    phys_offset: int | None = None
     page_table_levels: int | None = None
+    va_bits: int | None = None
+    page_size: int | None = None
     method: str | None = None
     confidence: Confidence = "none"
     confirmed_by: tuple[str, ...] = ()
@@ -77,6 +83,7 @@ class Location:
             "vmlinux_fits": self.vmlinux_fits,
             "phys_base": h(self.phys_base),
             "kimage_voffset": h(self.kimage_voffset),
+            "phys_offset": h(self.phys_offset),
             "kaslr_offset": h(self.kaslr_offset),
             "text_vaddr": h(self.text_vaddr),
             "text_paddr": h(self.text_paddr),
@@ -84,6 +91,8 @@ class Location:
             "banner": self.banner,
             "build_id": self.build_id,
             "page_table_levels": self.page_table_levels,
+            "va_bits": self.va_bits,
+            "page_size": self.page_size,
             "method": self.method,
             "confidence": self.confidence,
             "confirmed_by": list(self.confirmed_by),

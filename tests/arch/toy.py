@@ -11,14 +11,15 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from crashext.arch.base import Evidence, Memory, Proposal, Run, Search, View
-from crashext.dumps.base import Note
+from crashext.arch.base import Evidence, Memory, Paging, Proposal, Run, Search, View
+from crashext.dumps.base import ByteOrder, Note
 from crashext.vmcoreinfo import Vmcoreinfo
 
 MAP = 0xFFFF_8000_0800_0000
 BLOCK = 2 << 20
 VALID, WRITE, EXECUTE = 1, 2, 4
 ENTRY = struct.Struct("<QQ")
+SHAPE = Paging(1, 32)
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,7 @@ class ToyCpu:
     pc: int
     table: int
     known: bool = True
-    paging: bool = True
-    levels: int = 1
+    paging: Paging | None = SHAPE
     mode: str = "kernel"
 
     @property
@@ -60,7 +60,7 @@ class ToyTables:
     def lost(self, vaddr: int) -> bool:
         return self.memory.get(self.root, 8) is None
 
-    def image_runs(self) -> tuple[Run, ...]:
+    def image_runs(self, near: int | None) -> tuple[Run, ...]:
         return tuple(
             Run(v, p, BLOCK, bool(f & WRITE), bool(f & EXECUTE))
             for v, p, f in sorted(self._entries())
@@ -71,9 +71,10 @@ class ToyTables:
 class Toy:
     name = "toy"
     dump_arches: tuple[str, ...] = ("toy",)
-    page_size = 4096
+    byte_order: ByteOrder = "little"
+    word = 8
     image_align = BLOCK
-    levels: tuple[int, ...] = (1,)
+    pagings: tuple[Paging, ...] = (SHAPE,)
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
     placement = "kimage_voffset"
     symbols: tuple[str, ...] = ()
@@ -82,7 +83,7 @@ class Toy:
         states = [struct.unpack_from("<QQ", n.desc) for n in notes if n.name == "TOY"]
         return tuple(ToyCpu(index, *state) for index, state in enumerate(states))
 
-    def tables(self, memory: Memory, root: int, levels: int, ram_end: int) -> ToyTables:
+    def tables(self, memory: Memory, root: int, paging: Paging, ram_end: int) -> ToyTables:
         return ToyTables(memory, root)
 
     def is_image_vaddr(self, vaddr: int) -> bool:
@@ -96,6 +97,10 @@ class Toy:
 
     def said_voffset(self, info: Vmcoreinfo) -> int | None:
         return info.number("kimage_voffset")
+
+    def said_text(self, info: Vmcoreinfo) -> int | None:
+        stext = info.symbol("_stext")
+        return None if stext is None else stext & -BLOCK
 
     def stored_voffset(self, value: int) -> int:
         return value
@@ -112,13 +117,16 @@ class Toy:
     def checks(self, search: Search, image: View) -> Iterator[Evidence]:
         return iter(())
 
-    def levels_in_use(self, search: Search, image: View) -> tuple[int, ...]:
-        return (1,)
+    def pagings_in_use(self, search: Search, image: View) -> tuple[Paging, ...]:
+        return (SHAPE,)
 
     def top_table_unused(self, search: Search, image: View, root: int) -> bool:
         return False
 
     def boot_kaslr_offset(self, search: Search, image: View) -> int | None:
+        return None
+
+    def phys_offset(self, search: Search, image: View) -> int | None:
         return None
 
     def direct_maps(self, search: Search, image: View) -> Iterator[int]:

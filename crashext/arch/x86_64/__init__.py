@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...dumps.base import Note
+from ...dumps.base import ByteOrder, Note
 from ...text import hex64, signed64
 from ...vmcoreinfo import Vmcoreinfo
-from ..base import Cpu, Evidence, Memory, Proposal, Search, View
+from ..base import Cpu, Evidence, Memory, Paging, Proposal, Search, View
 from . import boot_params, idt, layout
 from .paging import PageTables, encryption_mask
 from .registers import cpu_states
@@ -23,9 +23,10 @@ class X86_64:
     #: A guest stopped in firmware is dumped as i386 even if its kernel is 64-bit.
     #: Raw memory doesn't say what it is.
     dump_arches: tuple[str, ...] = ("x86_64", "i386", "unknown")
-    page_size = layout.PAGE_SIZE
+    byte_order: ByteOrder = "little"
+    word = 8
     image_align = layout.PMD_SIZE
-    levels: tuple[int, ...] = (4, 5)
+    pagings: tuple[Paging, ...] = (layout.FOUR_LEVELS, layout.FIVE_LEVELS)
     #: init_top_pgt since 4.13, init_level4_pgt before; VMCOREINFO calls it swapper_pg_dir.
     top_tables: tuple[str, ...] = ("init_top_pgt", "init_level4_pgt", "swapper_pg_dir")
     #: arch/x86/kernel/head_64.S
@@ -40,9 +41,9 @@ class X86_64:
         """The vCPUs that have a QEMU note."""
         return cpu_states(notes)
 
-    def tables(self, memory: Memory, root: int, levels: int, ram_end: int) -> PageTables:
+    def tables(self, memory: Memory, root: int, paging: Paging, ram_end: int) -> PageTables:
         """The address space at ``root``, with the C-bit that its entries carry."""
-        return PageTables(memory, root, levels, encryption_mask(memory, root, ram_end))
+        return PageTables(memory, root, paging.levels, encryption_mask(memory, root, ram_end))
 
     def is_image_vaddr(self, vaddr: int) -> bool:
         """See :func:`layout.is_image_vaddr`."""
@@ -59,6 +60,11 @@ class X86_64:
     def said_voffset(self, info: Vmcoreinfo) -> int | None:
         """From NUMBER(phys_base): decimal and signed, since 4.10."""
         return None if info.phys_base is None else layout.voffset_of(info.phys_base)
+
+    def said_text(self, info: Vmcoreinfo) -> int | None:
+        """``_stext`` lies in the first 2 MiB of the image."""
+        stext = info.symbol("_stext")
+        return None if stext is None else stext & -self.image_align
 
     def stored_voffset(self, value: int) -> int:
         """From the variable ``phys_base``."""
@@ -80,11 +86,11 @@ class X86_64:
         """The image's own interrupt table."""
         yield idt.check(search, image)
 
-    def levels_in_use(self, search: Search, image: View) -> tuple[int, ...]:
+    def pagings_in_use(self, search: Search, image: View) -> tuple[Paging, ...]:
         """As ``__pgtable_l5_enabled`` says, where it is known."""
         vaddr = image.vaddr("__pgtable_l5_enabled")
         flag = None if vaddr is None else search.memory.get(image.paddr(vaddr), 4)
-        return (5, 4) if flag is not None and any(flag) else (4, 5)
+        return self.pagings[::-1] if flag is not None and any(flag) else self.pagings
 
     def top_table_unused(self, search: Search, image: View, root: int) -> bool:
         """True for a table that is empty, or as it was linked, phys_base not added yet.
@@ -102,6 +108,10 @@ class X86_64:
     def boot_kaslr_offset(self, search: Search, image: View) -> int | None:
         """See :mod:`boot_params`."""
         return boot_params.kaslr_offset(search, image)
+
+    def phys_offset(self, search: Search, image: View) -> int | None:
+        """The direct map starts with physical address 0, always: no such notion."""
+        return None
 
     def direct_maps(self, search: Search, image: View) -> Iterator[int]:
         """``page_offset_base``, a multiple of 1 GiB; without it where it is not moved."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from ..base import MASK64, Evidence, Proposal, Search, View
+from ..base import MASK64, Evidence, Paging, Proposal, Search, View
 from .layout import is_image_vaddr, is_kaslr_offset, is_phys_base, phys_base_of
 from .registers import CpuState
 
@@ -38,19 +38,19 @@ def propose(search: Search) -> Iterator[Proposal]:
     """One proposal for each distinct IDT of the vCPUs."""
     seen: set[int] = set()
     for cpu in search.cpus[:_MAX_CPUS]:
-        if not isinstance(cpu, CpuState) or not cpu.paging:
+        if not isinstance(cpu, CpuState) or cpu.paging is None:
             continue
         if cpu.idt_limit >= _GATE_SIZE and cpu.idt_base not in seen:
             seen.add(cpu.idt_base)
-            proposal = _of_cpu(search, cpu)
+            proposal = _of_cpu(search, cpu, cpu.paging)
             if proposal is not None:
                 yield proposal
 
 
-def _of_cpu(search: Search, cpu: CpuState) -> Proposal | None:
+def _of_cpu(search: Search, cpu: CpuState, paging: Paging) -> Proposal | None:
     """What the IDT of one vCPU says; None if it can't be read or is no kernel's."""
     for root in cpu.roots(search.ram_end):
-        tables = search.tables(root, cpu.levels)
+        tables = search.tables(root, paging)
         idt_paddr = tables.translate(cpu.idt_base)
         gate = None if idt_paddr is None else search.memory.get(idt_paddr, _GATE_SIZE)
         handler = None if gate is None else gate_handler(gate)
@@ -68,7 +68,7 @@ def _of_cpu(search: Search, cpu: CpuState) -> Proposal | None:
                 f"vCPU {cpu.index} IDT {cpu.idt_base:#x}: vector 0 is {handler:#x}, "
                 f"at {handler_paddr:#x}",
                 cpu=cpu.index,
-                levels=cpu.levels,
+                paging=paging,
             )
     return None
 

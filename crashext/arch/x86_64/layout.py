@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from ...text import signed64
-from ..base import MASK64
+from ..base import MASK64, Paging
 
 PAGE_SIZE = 4096
+#: Intel SDM vol. 3, 4.5: without and with LA57.
+FOUR_LEVELS, FIVE_LEVELS = Paging(4, 48), Paging(5, 57)
 PMD_SIZE = 2 << 20
 
 #: Where the kernel image is mapped: VA = PA - phys_base + START_KERNEL_MAP

@@ -59,7 +59,7 @@ class PageTables:
             table = entry & self._frame
         return None, False
 
-    def image_runs(self) -> tuple[Run, ...]:
+    def image_runs(self, near: int | None = None) -> tuple[Run, ...]:
         """The mapped runs of the 1 GiB window at START_KERNEL_MAP, ascending.
 
         2 MiB entries and the pages below 4 KiB tables alike; adjacent ones that are

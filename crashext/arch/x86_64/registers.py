@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...dumps.base import Note
-from .layout import MAX_PADDR
+from ..base import Paging
+from .layout import FIVE_LEVELS, FOUR_LEVELS, MAX_PADDR
 
 CR0_PG = 1 << 31
 CR4_PAE = 1 << 5
@@ -71,14 +72,11 @@ class CpuState:
         return not (self.cr0 or self.cr3 or self.cr4 or self.rip)
 
     @property
-    def paging(self) -> bool:
-        """True when long-mode page tables are in use (PG and PAE are set)."""
-        return bool(self.cr0 & CR0_PG and self.cr4 & CR4_PAE)
-
-    @property
-    def levels(self) -> int:
-        """Levels of its page tables: 5 with CR4.LA57, else 4."""
-        return 5 if self.cr4 & CR4_LA57 else 4
+    def paging(self) -> Paging | None:
+        """That of long mode, where PG and PAE are set: 5 levels with CR4.LA57, else 4."""
+        if not (self.cr0 & CR0_PG and self.cr4 & CR4_PAE):
+            return None
+        return FIVE_LEVELS if self.cr4 & CR4_LA57 else FOUR_LEVELS
 
     def roots(self, ram_end: int) -> tuple[int, ...]:
         """Physical addresses that may be its kernel's top-level table.

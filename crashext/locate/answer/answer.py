@@ -33,6 +33,7 @@ def answer(
     """
     choice = choose(context, images, wanted)
     image = choice.image
+    paging = None if image is None else image.paging
     fits = None if context.vmlinux is None or image is None else image.matches_vmlinux
     return Location(
         path=context.dump.path,
@@ -46,7 +47,10 @@ def answer(
         release=_text(image.release) if image else None,
         banner=_text(image.banner) if image else None,
         build_id=image.build_id if image else None,
-        page_table_levels=image.levels if image else None,
+        phys_offset=context.arch.phys_offset(context, image) if image else None,
+        page_table_levels=paging.levels if paging else None,
+        va_bits=paging.va_bits if paging else None,
+        page_size=paging.page_size if paging else None,
         method=image.proposals[0].source if image else None,
         confidence=choice.confidence,
         confirmed_by=image.held if image else (),

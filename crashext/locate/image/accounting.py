@@ -38,9 +38,9 @@ def checks(context: Context, image: Image) -> Iterator[Evidence]:
 def _own_tables(context: Context, image: Image) -> AddressSpace | None:
     check = image.checks.get(image.arch.top_tables[0])
     root = image.vaddr(*image.arch.top_tables)
-    if check is None or not check.held or root is None or image.levels is None:
+    if check is None or not check.held or root is None or image.paging is None:
         return None
-    return context.tables(image.paddr(root), image.levels)
+    return context.tables(image.paddr(root), image.paging)
 
 
 def _direct_map(context: Context, image: Image, tables: AddressSpace) -> Evidence:

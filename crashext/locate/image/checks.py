@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...arch.base import AddressSpace, Evidence
+from ...arch.base import AddressSpace, Evidence, Paging
 from ...symbols.vmlinux import find_build_id
 from ...text import hex64, printable
 from ..context import Context
@@ -57,7 +57,7 @@ def check_placement(context: Context, image: Image) -> Evidence:
     """The kernel's own variable for it says the same."""
     name = image.arch.placement
     vaddr = image.vaddr(name)
-    value = None if vaddr is None else context.memory.u64(image.paddr(vaddr))
+    value = None if vaddr is None else context.memory.word(image.paddr(vaddr))
     if vaddr is None or value is None:
         return Evidence(name, "symbol not known" if vaddr is None else "not in the dump")
     held = image.arch.stored_voffset(value) == image.voffset
@@ -73,10 +73,10 @@ def check_top_table(context: Context, image: Image) -> Evidence:
     root = image.paddr(vaddr)
     if context.memory.get(root, 8) is None:
         return Evidence(name, f"table at {root:#x} not in the dump")
-    for levels in _levels(context, image):
-        tables = context.tables(root, levels)
+    for paging in _pagings(context, image):
+        tables = context.tables(root, paging)
         if tables.translate(text) == image.text_paddr:
-            image.levels = levels
+            image.paging = paging
             words = f"table at {root:#x} maps {text:#x} to {image.text_paddr:#x}"
             bent = [v for v in _landmarks(image) if not _is_straight(tables, image, v)]
             if bent:
@@ -94,7 +94,7 @@ def _unmapped(context: Context, image: Image, root: int, text: int) -> Evidence:
     name = image.arch.top_tables[0]
     if image.arch.top_table_unused(context, image, root):
         return Evidence(name, f"table at {root:#x} not in use yet (early boot)")
-    if any(context.tables(root, levels).lost(text) for levels in _levels(context, image)):
+    if any(context.tables(root, paging).lost(text) for paging in _pagings(context, image)):
         return Evidence(name, f"below the table at {root:#x} one is not in the dump")
     if image.partial_cpus:
         return Evidence(name, f"table at {root:#x} maps {text:#x} elsewhere")
@@ -107,10 +107,10 @@ def _landmarks(image: Image) -> list[int]:
     return [vaddr for name in names if (vaddr := image.vaddr(name)) is not None]
 
 
-def _levels(context: Context, image: Image) -> tuple[int, ...]:
-    if image.levels is not None:
-        return (image.levels,)
-    return image.arch.levels_in_use(context, image)
+def _pagings(context: Context, image: Image) -> tuple[Paging, ...]:
+    if image.paging is not None:
+        return (image.paging,)
+    return image.arch.pagings_in_use(context, image)
 
 
 def check_vmcoreinfo(context: Context, image: Image) -> Evidence:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count, islice, takewhile
 
-from ...arch.base import MASK64, Proposal, Run
+from ...arch.base import MASK64, Paging, Proposal, Run
 from ...symbols.runtime import KnownSymbols, LinkedSymbols
 from ...symbols.vmlinux import Vmlinux
 from ..context import Context
@@ -88,7 +88,7 @@ def contradicted(context: Context, voffset: int, offset: int | None) -> bool:
     linked = context.linked(context.arch.placement)
     if linked is None or offset is None:
         return False
-    value = context.memory.u64((linked + offset - voffset) & MASK64)
+    value = context.memory.word((linked + offset - voffset) & MASK64)
     return value is not None and context.arch.stored_voffset(value) != voffset
 
 
@@ -125,19 +125,20 @@ def _runs(context: Context, image: Image) -> list[Run]:
     for cpu in context.cpus:
         if cpu.index in image.running:
             root = page_tables.kernel_root(context, cpu)
-            if root is not None:
-                return _image_runs(context, image, root, cpu.levels)
+            if root is not None and cpu.paging is not None:
+                return _image_runs(context, image, root, cpu.paging)
     for proposal in image.proposals:
-        symbols = {} if proposal.info is None else proposal.info.symbols
-        measured = measure(context, symbols, image.voffset)
+        info = proposal.info
+        measured = None if info is None else measure(context, info, image.voffset)
         if measured is not None:
-            image.levels = measured.levels
-            return _image_runs(context, image, measured.root, measured.levels)
+            image.paging = measured.paging
+            return _image_runs(context, image, measured.root, measured.paging)
     return []
 
 
-def _image_runs(context: Context, image: Image, root: int, levels: int) -> list[Run]:
-    runs = [r for r in context.image_runs(root, levels) if r.voffset == image.voffset]
+def _image_runs(context: Context, image: Image, root: int, paging: Paging) -> list[Run]:
+    mapped = context.image_runs(root, paging, image.text_vaddr)
+    runs = [r for r in mapped if r.voffset == image.voffset]
     if image.text_vaddr is None and runs and not image.partial_cpus:
         image.text_vaddr = runs[0].vaddr
     return runs

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ...arch.base import MASK64, Architecture, Evidence, Proposal
+from ...arch.base import MASK64, Architecture, Evidence, Paging, Proposal
 from ...symbols.runtime import KnownSymbols, RuntimeSymbols
 from ...vmcoreinfo import Vmcoreinfo
 from ..ways import page_tables
@@ -27,7 +27,7 @@ class Image:
     voffset: int
     kaslr_offset: int | None = None
     text_vaddr: int | None = None
-    levels: int | None = None
+    paging: Paging | None = None
     proposals: list[Proposal] = field(default_factory=list)
     symbols: RuntimeSymbols = field(default_factory=lambda: KnownSymbols({}, "none"))
     checks: dict[str, Evidence] = field(default_factory=dict)
@@ -82,6 +82,11 @@ class Image:
         return [p.info for p in self.proposals if p.info and p.text_vaddr is not None]
 
     @property
+    def info(self) -> Vmcoreinfo | None:
+        """The first of them."""
+        return next(iter(self.infos), None)
+
+    @property
     def text_paddr(self) -> int | None:
         """Physical address of ``_text``."""
         return None if self.text_vaddr is None else self.paddr(self.text_vaddr)
@@ -129,7 +134,7 @@ class Image:
     def add(self, proposal: Proposal) -> None:
         """Take what the proposal knows and the image does not yet."""
         self.proposals.append(proposal)
-        for name in ("text_vaddr", "levels"):
+        for name in ("text_vaddr", "paging"):
             if getattr(self, name) is None:
                 setattr(self, name, getattr(proposal, name))
         if self.kaslr_offset is None and proposal.info is None:

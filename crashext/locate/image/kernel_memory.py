@@ -8,10 +8,10 @@ from ..memory import PAGE_SIZE
 from .image import Image
 
 
-def variable64(context: Context, image: Image, name: str) -> int | None:
-    """The 64-bit variable ``name`` of the image; None if not known or not in the dump."""
+def variable(context: Context, image: Image, name: str) -> int | None:
+    """The variable ``name`` of the image, as wide as a pointer; None if not known or not there."""
     vaddr = image.vaddr(name)
-    return None if vaddr is None else context.memory.u64(image.paddr(vaddr))
+    return None if vaddr is None else context.memory.word(image.paddr(vaddr))
 
 
 def variable32(context: Context, image: Image, name: str) -> int | None:
@@ -25,8 +25,8 @@ def kernel_paddr(context: Context, image: Image, vaddr: int) -> int | None:
     table = image.vaddr(*image.arch.top_tables)
     if table is None:
         return None
-    for levels in image.arch.levels if image.levels is None else (image.levels,):
-        found = context.tables(image.paddr(table), levels).translate(vaddr)
+    for paging in image.arch.pagings if image.paging is None else (image.paging,):
+        found = context.tables(image.paddr(table), paging).translate(vaddr)
         if found is not None:
             return found
     return None

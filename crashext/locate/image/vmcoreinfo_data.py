@@ -21,7 +21,7 @@ def paddr(context: Context, image: Image) -> int | None:
         return None
     if read_text(context, image.paddr(vaddr)) is not None:
         return image.paddr(vaddr)
-    pointer = context.memory.u64(image.paddr(vaddr))
+    pointer = context.memory.word(image.paddr(vaddr))
     return kernel_paddr(context, image, pointer) if pointer else None
 
 

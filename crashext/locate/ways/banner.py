@@ -71,7 +71,7 @@ def images_of(context: Context, build: Build) -> Iterator[Proposal]:
 
 def _placed(context: Context, build: Build, start: int) -> tuple[int, int] | None:
     """The voffset and KASLR offset that the image's own variable tells, if they can be true."""
-    value = context.memory.u64(start + build.placement - build.base)
+    value = context.memory.word(start + build.placement - build.base)
     if value is None:
         return None
     voffset = context.arch.stored_voffset(value)

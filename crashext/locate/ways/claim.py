@@ -8,14 +8,14 @@ a table must lie that maps the image right there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ...arch.base import MASK64, Proposal
+from ...arch.base import MASK64, Paging, Proposal
 from ...text import printable
 from ...vmcoreinfo import Vmcoreinfo
 from ..context import Context
 from ..likeness import is_hollow
+from ..memory import PAGE_SIZE
 from .page_tables import image_runs, is_whole
 
 #: An honest guest has no more claims than this; where there are more, each is looked at first.
@@ -27,21 +27,21 @@ class Measured:
     """Where page tables map the image that a text describes."""
 
     text_vaddr: int
-    levels: int
+    paging: Paging
     root: int
 
 
 def claimed(context: Context, info: Vmcoreinfo, source: str, where: str) -> Proposal | None:
     """What ``info`` proposes; None where its numbers can't be true.
 
-    Where the tables bear the claim out, ``text_vaddr`` and ``levels`` come from them.
+    Where the tables bear the claim out, ``text_vaddr`` and ``paging`` come from them.
     """
     voffset, offset = context.arch.said_voffset(info), info.kernel_offset
     if voffset is None or not context.plausible(voffset):
         return None
     if offset is not None and not context.arch.is_kaslr_offset(offset):
         return None
-    measured = measure(context, info.symbols, voffset)
+    measured = measure(context, info, voffset)
     release = printable(info.osrelease or "unknown release")
     borne_out = "its page tables bear it out" if measured else "no page tables bear it out"
     return Proposal(
@@ -50,30 +50,31 @@ def claimed(context: Context, info: Vmcoreinfo, source: str, where: str) -> Prop
         offset,
         f"VMCOREINFO ({where}) of {release}; {borne_out}",
         text_vaddr=measured.text_vaddr if measured else None,
-        levels=measured.levels if measured else None,
+        paging=measured.paging if measured else None,
         info=info,
     )
 
 
-def measure(context: Context, symbols: Mapping[str, int], voffset: int) -> Measured | None:
-    """Where the table that ``symbols`` name maps the image, if it does so at ``voffset``."""
+def measure(context: Context, info: Vmcoreinfo, voffset: int) -> Measured | None:
+    """Where the table that ``info`` names maps the image, if it does so at ``voffset``."""
     arch = context.arch
-    vaddr = next((symbols[name] for name in arch.top_tables if name in symbols), None)
-    stext = symbols.get("_stext")
-    if vaddr is None or stext is None or not arch.is_image_vaddr(vaddr):
+    names = (name for name in arch.top_tables if name in info.symbols)
+    vaddr, stext = info.symbol(next(names, "")), info.symbol("_stext")
+    start = arch.said_text(info)
+    if vaddr is None or stext is None or start is None or not arch.is_image_vaddr(vaddr):
         return None
-    if vaddr % arch.page_size:
+    if vaddr % PAGE_SIZE:
         return None
     root = (vaddr - voffset) & MASK64
-    for levels in arch.levels:
-        if context.tables(root, levels).translate(stext) != (stext - voffset) & MASK64:
+    for paging in arch.pagings:
+        if context.tables(root, paging).translate(stext) != (stext - voffset) & MASK64:
             continue
-        start = context.image_start(stext)
         context.claims += 1
         if context.claims > _FEW and is_hollow(context, (start - voffset) & MASK64):
             return None  # before anything dearer: such a table takes but a page to forge
-        mapped = context.image_runs(root, levels)
+        mapped = context.image_runs(root, paging, stext)
         runs = image_runs(context, mapped)
-        if runs and runs[0].voffset == voffset and runs[0].vaddr == start:
-            return Measured(start, levels, root) if is_whole(mapped, runs) else None
+        # What lies before _stext need not be mapped.
+        if runs and runs[0].voffset == voffset and start <= runs[0].vaddr <= stext:
+            return Measured(start, paging, root) if is_whole(mapped, runs) else None
     return None

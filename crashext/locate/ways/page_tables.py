@@ -35,9 +35,9 @@ def propose(context: Context) -> Iterator[Proposal]:
 def of_cpu(context: Context, cpu: Cpu) -> Iterator[Proposal]:
     """What the tables of one vCPU say: one placement, or all that contradict each other."""
     root = kernel_root(context, cpu)
-    if root is None:
+    if root is None or cpu.paging is None:
         return
-    mapped = context.image_runs(root, cpu.levels)
+    mapped = context.image_runs(root, cpu.paging)
     placements = image_placements(context, mapped)
     whole = is_whole(mapped, placements[0])
     for runs in placements[:1] if whole else placements[:_MAX_PLACEMENTS]:
@@ -51,7 +51,8 @@ def _proposal(
     text_vaddr = start if context.arch.window_starts_image(start) else None
     registers = ", ".join(f"{name.upper()} {value:#x}" for name, value in
                           list(cpu.registers.items())[1:])  # fmt: skip
-    detail = f"vCPU {cpu.index} {registers} ({cpu.levels} levels) maps {start:#x} to "
+    levels = 0 if cpu.paging is None else cpu.paging.levels
+    detail = f"vCPU {cpu.index} {registers} ({levels} levels) maps {start:#x} to "
     detail += f"{runs[0].paddr:#x}"
     if not whole:
         other = next(run for run in mapped if run.voffset != runs[0].voffset)
@@ -63,19 +64,19 @@ def _proposal(
         detail,
         cpu=cpu.index,
         text_vaddr=text_vaddr if whole else None,
-        levels=cpu.levels,
+        paging=cpu.paging,
         whole=whole,
     )
 
 
 def kernel_root(context: Context, cpu: Cpu) -> int | None:
     """The top-level table of ``cpu`` that maps most of a kernel image, or None."""
-    roots = context.roots(cpu)
-    if not cpu.paging or not roots:
+    roots, paging = context.roots(cpu), cpu.paging
+    if paging is None or not roots:
         return None
 
     def mapped(root: int) -> int:
-        placements = image_placements(context, context.image_runs(root, cpu.levels))
+        placements = image_placements(context, context.image_runs(root, paging))
         return sum(run.size for run in placements[0]) if placements else 0
 
     best = max(roots, key=mapped)
