@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
+from .aarch64 import AArch64
 from .base import Architecture
 from .x86_64 import X86_64
 
-__all__ = ["ARCHITECTURES", "CRASH_MACHINES", "QEMU_MACHINES", "architecture_of"]
+__all__ = [
+    "ARCHITECTURES",
+    "CRASH_MACHINES",
+    "QEMU_MACHINES",
+    "architecture_of",
+    "architectures_of",
+]
 
-ARCHITECTURES: tuple[Architecture, ...] = (X86_64(),)
+ARCHITECTURES: tuple[Architecture, ...] = (X86_64(), AArch64())
 
 #: What QEMU writes as utsname.machine, whatever the guest (dump/dump.c, target/*/arch_dump.c).
 QEMU_MACHINES = ("x86_64", "i686", "S390X", "Unknown")
@@ -16,6 +23,11 @@ QEMU_MACHINES = ("x86_64", "i686", "S390X", "Unknown")
 CRASH_MACHINES = {"X86_64": "x86_64", "ARM64": "aarch64", "X86": "i386"}
 
 
+def architectures_of(arch: str) -> tuple[Architecture, ...]:
+    """The descriptors of what a dump that says it is of ``arch`` may be of, likeliest first."""
+    return tuple(a for a in ARCHITECTURES if arch in a.dump_arches)
+
+
 def architecture_of(arch: str) -> Architecture | None:
-    """The descriptor for a dump that says it is of ``arch``, None where there is none yet."""
-    return next((a for a in ARCHITECTURES if arch in a.dump_arches), None)
+    """The likeliest of them, None where there is none."""
+    return next(iter(architectures_of(arch)), None)

@@ -125,6 +125,10 @@ class Cpu(Protocol):
         """Where it executes, a virtual address."""
 
     @property
+    def sp(self) -> int:
+        """Its stack pointer, a virtual address."""
+
+    @property
     def registers(self) -> Mapping[str, int]:
         """The registers worth showing, in order, by the names that the JSON gives them."""
 
@@ -193,6 +197,10 @@ class View(Protocol):
     @property
     def voffset(self) -> int:
         """``vaddr - paddr`` modulo 2^64."""
+
+    @property
+    def kaslr_offset(self) -> int | None:
+        """How far KASLR moved its virtual addresses."""
 
     @property
     def text_vaddr(self) -> int | None:
@@ -298,5 +306,5 @@ class Architecture(Protocol):
     def memory_maps(self, search: Search, image: View) -> Iterator[int]:
         """Virtual addresses at which its struct page of page 0 may be, likeliest first."""
 
-    def crash_args(self, voffset: int, kaslr_offset: int) -> tuple[str, ...]:
-        """The options that make crash start right."""
+    def crash_args(self, search: Search, image: View) -> tuple[str, ...]:
+        """The options that make crash start right; none where too little is known."""

@@ -48,29 +48,40 @@ def locate(
     Raises:
         SymbolFileError: the vmlinux can't be used.
     """
-    from ..arch import ARCHITECTURES, architecture_of
+    from ..arch import ARCHITECTURES, architectures_of
     from .context import Context
     from .memory import PhysMemory
 
+    answers: list[Location] = []
+    for arch in architectures_of(dump.arch):
+        memory = PhysMemory(dump.read, arch.byte_order, arch.word)
+        context = Context(dump, memory, arch, use_cpu_state=use_cpu_state)
+        if progress is not None:
+            context.progress = progress
+        answers.append(_locate(context, vmlinux, kernel, everything=everything))
+        if answers[-1].found:
+            return answers[-1]
+    if answers:
+        return answers[0]
+    known = ", ".join(a.name for a in ARCHITECTURES)
+    reason = f"can't search {dump.arch} dumps, only {known}"
+    return Location(dump.path, dump.arch, False, reason=reason)
+
+
+def _locate(
+    context: Context, vmlinux: str | Sequence[str] | None, kernel: str | None, *, everything: bool
+) -> Location:
+    """The answer if the guest is of the context's architecture."""
+    from .answer.answer import answer
+    from .search import search
+
     start = time.perf_counter()
-    arch = architecture_of(dump.arch)
-    if arch is None:
-        known = ", ".join(a.name for a in ARCHITECTURES)
-        reason = f"can't search {dump.arch} dumps, only {known}"
-        return Location(dump.path, dump.arch, False, reason=reason)
-    memory = PhysMemory(dump.read, arch.byte_order, arch.word)
-    context = Context(dump, memory, arch, use_cpu_state=use_cpu_state)
-    if progress is not None:
-        context.progress = progress
     with ExitStack() as stack:
         path = _one_vmlinux(context, vmlinux, kernel)
         if path is not None:
             from ..symbols.vmlinux import Vmlinux
 
             context.vmlinux = stack.enter_context(Vmlinux(path))
-        from .answer.answer import answer
-        from .search import search
-
         # A kernel asked for is one of all there are.
         images = search(context, everything=everything or kernel is not None)
         return answer(context, images, lambda: time.perf_counter() - start, kernel)

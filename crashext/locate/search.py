@@ -53,7 +53,7 @@ def settled(images: list[Image]) -> bool:
 
     Of a capture kernel it is wanted to know as well which kernel crashed before it.
     """
-    live = [i for i in images if i.cpus and confidence(i) == "certain"]
+    live = [i for i in images if i.running and confidence(i) == "certain"]
     return (
         bool(live)
         and all(i.is_capture or i.is_no_capture for i in live)

@@ -27,6 +27,7 @@ class ToyCpu:
     index: int
     pc: int
     table: int
+    sp: int = 0
     known: bool = True
     paging: Paging | None = SHAPE
     mode: str = "kernel"
@@ -135,5 +136,5 @@ class Toy:
     def memory_maps(self, search: Search, image: View) -> Iterator[int]:
         return iter(())
 
-    def crash_args(self, voffset: int, kaslr_offset: int) -> tuple[str, ...]:
-        return ("--machdep", f"kimage_voffset={voffset:#x}")
+    def crash_args(self, search: Search, image: View) -> tuple[str, ...]:
+        return ("--machdep", f"kimage_voffset={image.voffset:#x}")

@@ -121,10 +121,12 @@ class X86_64:
         """``vmemmap_base``, likewise."""
         return _bases(search, image, "vmemmap_base", layout.VMEMMAPS, _GIB)
 
-    def crash_args(self, voffset: int, kaslr_offset: int) -> tuple[str, ...]:
+    def crash_args(self, search: Search, image: View) -> tuple[str, ...]:
         """The KASLR offset and phys_base."""
-        phys_base = hex64(layout.phys_base_of(voffset))
-        return (f"--kaslr={kaslr_offset:#x}", "--machdep", f"phys_base={phys_base}")
+        if image.kaslr_offset is None:
+            return ()
+        phys_base = hex64(layout.phys_base_of(image.voffset))
+        return (f"--kaslr={image.kaslr_offset:#x}", "--machdep", f"phys_base={phys_base}")
 
 
 def _bases(

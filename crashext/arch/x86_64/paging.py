@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator
 
 from ..base import Memory, Run
+from ..runs import joined
 from .layout import MAX_PADDR, PAGE_SIZE, PMD_SIZE, START_KERNEL_MAP
 
 _PRESENT = 1 << 0
@@ -68,7 +69,7 @@ class PageTables:
         pmd_table = self._pmd_table(START_KERNEL_MAP)
         if pmd_table is None:
             return ()
-        return tuple(_joined(self._pmd_runs(pmd_table)))
+        return tuple(joined(self._pmd_runs(pmd_table)))
 
     def _pmd_table(self, vaddr: int) -> int | None:
         """Physical address of the level-2 table that covers ``vaddr``."""
@@ -124,24 +125,3 @@ def encryption_mask(memory: Memory, root: int, ram_end: int) -> int:
 
 def _run(vaddr: int, paddr: int, size: int, entry: int) -> Run:
     return Run(vaddr, paddr, size, bool(entry & _WRITABLE), not entry & _NX)
-
-
-def _joined(runs: Iterator[Run]) -> Iterator[Run]:
-    last: Run | None = None
-    for run in runs:
-        if last is not None and _continues(last, run):
-            last = Run(last.vaddr, last.paddr, last.size + run.size, last.writable, last.executable)
-            continue
-        if last is not None:
-            yield last
-        last = run
-    if last is not None:
-        yield last
-
-
-def _continues(last: Run, run: Run) -> bool:
-    return (
-        run.vaddr == last.end
-        and run.voffset == last.voffset
-        and (run.writable, run.executable) == (last.writable, last.executable)
-    )

@@ -57,6 +57,11 @@ class CpuState:
         return self.rip
 
     @property
+    def sp(self) -> int:
+        """RSP."""
+        return self.rsp
+
+    @property
     def registers(self) -> dict[str, int]:
         """Where it runs, and on which page tables."""
         return {"rip": self.rip, "cr3": self.cr3}

@@ -60,7 +60,7 @@ def answer(
         debuginfod=debuginfod_urls(image.build_id) if image else (),
         vcpus=tuple(describe_vcpus(context, images)),
         vmcoreinfo=_vmcoreinfo(context, image),
-        crash_args=_crash_args(image) if image else (),
+        crash_args=context.arch.crash_args(context, image) if image else (),
         warnings=tuple(_warnings(context, image, fits)),
         reason=choice.reason,
         pages_read=context.memory.pages_read,
@@ -73,13 +73,6 @@ def _packages(images: list[Image], chosen: Image | None) -> tuple[str, ...]:
     wanted = [chosen] if chosen else [i for i in images if i.running or is_rival(i)]
     found = [debug_packages(image.banner) for image in wanted if image.banner]
     return tuple(dict.fromkeys(name for names in found for name in names))[:_MAX_SHOWN]
-
-
-def _crash_args(image: Image) -> tuple[str, ...]:
-    """The options that make crash start right on this dump."""
-    if image.kaslr_offset is None:
-        return ()
-    return image.arch.crash_args(image.voffset, image.kaslr_offset)
 
 
 def _misfit(context: Context, image: Image) -> str:

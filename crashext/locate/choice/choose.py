@@ -126,7 +126,7 @@ def _alone(context: Context, image: Image, reason: str) -> Choice:
     if context.damaged:
         places = ", ".join(f"{place:#x}" for place in sorted(context.damaged)[:4])
         return Choice(None, f"beside the kernel at {image.id} a damaged one lies at {places}")
-    if context.cpus and not _runs_there(context, image):
+    if context.tables_told and not _runs_there(context, image):
         return Choice(
             None,
             "the page tables that the vCPUs run on are not in the dump, and nothing ties them "
@@ -237,4 +237,4 @@ def _vcpus(image: Image) -> str:
     """The vCPUs of an image, and that its page tables map other memory too where they do."""
     cpus = image.running
     text = f"vCPU {', '.join(map(str, cpus))} run{'s' if len(cpus) == 1 else ''}"
-    return text if image.cpus else f"on bent page tables {text}"
+    return f"on bent page tables {text}" if image.partial_cpus and not image.cpus else text

@@ -12,22 +12,25 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from ...arch.base import AddressSpace, Evidence
+from ...arch.base import MASK64, AddressSpace, Evidence
 from ..context import Context
 from ..memory import PAGE_SIZE
 from .image import Image
+from .kernel_memory import own_tables
 
 DIRECT_MAP, MEMORY_MAP = "direct_map", "memory_map"
 _PLACES, _OWN_PAGES, _OTHER_PAGES, _FEWEST = 16, 6, 6, 3
-#: include/linux/mm_types.h: the start of it, and its size in distributions and small kernels.
-_STRUCT_PAGE = struct.Struct("<QQQ24xii")
-_STRUCT_PAGE_SIZES = (64, 56)
+#: include/linux/mm_types.h, by the width of a pointer: flags, lru, ..., _mapcount, _refcount;
+#: and its size in distributions and small kernels.
+_STRUCT_PAGE = {8: "QQQ24xii", 4: "III12xii"}
+_STRUCT_PAGE_SIZES = {8: (64, 56), 4: (32, 40)}
 
 
 def checks(context: Context, image: Image) -> Iterator[Evidence]:
     """Both checks of an image whose top-level table maps it."""
-    tables = _own_tables(context, image)
+    tables = own_tables(context, image)
     if tables is None:
         yield Evidence(DIRECT_MAP, "no page tables of its own")
         return
@@ -35,20 +38,12 @@ def checks(context: Context, image: Image) -> Iterator[Evidence]:
     yield _memory_map(context, image, tables)
 
 
-def _own_tables(context: Context, image: Image) -> AddressSpace | None:
-    check = image.checks.get(image.arch.top_tables[0])
-    root = image.vaddr(*image.arch.top_tables)
-    if check is None or not check.held or root is None or image.paging is None:
-        return None
-    return context.tables(image.paddr(root), image.paging)
-
-
 def _direct_map(context: Context, image: Image, tables: AddressSpace) -> Evidence:
     """RAM is mapped linearly, as much of it as this kernel knows of."""
     places = list(_ram_places(context, _PLACES))
     for base in image.arch.direct_maps(context, image):
-        found = [(p, tables.translate(base + p)) for p in places]
-        lost = sum(paddr is None and tables.lost(base + p) for p, paddr in found)
+        found = [(p, tables.translate((base + p) & MASK64)) for p in places]
+        lost = sum(paddr is None and tables.lost((base + p) & MASK64) for p, paddr in found)
         right = sum(p == paddr for p, paddr in found)
         wrong = sum(paddr not in (None, p) for p, paddr in found)
         if not right and not wrong:
@@ -63,43 +58,60 @@ def _direct_map(context: Context, image: Image, tables: AddressSpace) -> Evidenc
     return Evidence(DIRECT_MAP, "not known, or not built yet")
 
 
+@dataclass(frozen=True, slots=True)
+class _StructPages:
+    """The struct pages from that of physical page 0 on, at ``base``, of ``size`` bytes each."""
+
+    context: Context
+    tables: AddressSpace
+    base: int
+    size: int
+    page_size: int
+
+    def place(self, paddr: int) -> int | None:
+        """Physical address of the struct page of a physical address; None if not mapped."""
+        return self.tables.translate(self._vaddr(paddr))
+
+    def _vaddr(self, paddr: int) -> int:
+        return (self.base + paddr // self.page_size * self.size) & MASK64
+
+    def is_reserved(self, paddr: int) -> bool | None:
+        """Whether it is as __init_single_page and reserving the page left it.
+
+        ``lru``, behind ``flags``, points at itself, ``_mapcount`` is -1 and ``_refcount`` 1.
+        """
+        arch, at = self.context.arch, self.place(paddr)
+        layout = struct.Struct("<>"[arch.byte_order == "big"] + _STRUCT_PAGE[arch.word])
+        data = None if at is None else self.context.memory.get(at, layout.size)
+        if data is None:
+            return None
+        flags, following, previous, mapcount, refcount = layout.unpack(data)
+        lru = self._vaddr(paddr) + arch.word
+        return bool(flags) and following == previous == lru and (mapcount, refcount) == (-1, 1)
+
+
 def _memory_map(context: Context, image: Image, tables: AddressSpace) -> Evidence:
     """The struct pages of the image's own text are those of reserved memory."""
     said = "not known, or not built yet"
+    page_size = PAGE_SIZE if image.paging is None else image.paging.page_size
     for base in image.arch.memory_maps(context, image):
-        for size in _STRUCT_PAGE_SIZES:
-            own = [_is_reserved(context, tables, base, p, size) for p in _own_pages(image)]
-            known = [page for page in own if page is not None]
+        for size in _STRUCT_PAGE_SIZES[image.arch.word]:
+            pages = _StructPages(context, tables, base, size, page_size)
+            known = [k for p in _own_pages(image) if (k := pages.is_reserved(p)) is not None]
             if not known:
                 continue
             said = f"at {base:#x}: {sum(known)} of {len(known)} pages of the image are reserved"
             if sum(known) * 4 >= len(known) * 3 and len(known) >= _FEWEST:
-                return _spread(context, tables, base, size, said)
+                return _spread(pages, said)
     return Evidence(MEMORY_MAP, said)
 
 
-def _spread(context: Context, tables: AddressSpace, base: int, size: int, said: str) -> Evidence:
+def _spread(pages: _StructPages, said: str) -> Evidence:
     """RAM all over has struct pages, each at a place of its own."""
-    places = list(_ram_places(context, _OTHER_PAGES))
-    found = {tables.translate(base + p // PAGE_SIZE * size) for p in places} - {None}
+    places = list(_ram_places(pages.context, _OTHER_PAGES))
+    found = set(map(pages.place, places)) - {None}
     held = True if len(found) * 2 > len(places) else None
     return Evidence(MEMORY_MAP, f"{said}, {len(found)} of {len(places)} places have one", held)
-
-
-def _is_reserved(
-    context: Context, tables: AddressSpace, base: int, paddr: int, size: int
-) -> bool | None:
-    """Whether the page's struct is as __init_single_page and reserving it left it.
-
-    ``lru`` points at itself (offset 8), ``_mapcount`` is -1 (48), ``_refcount`` 1 (52).
-    """
-    vaddr = base + paddr // PAGE_SIZE * size
-    at = tables.translate(vaddr)
-    data = None if at is None else context.memory.get(at, _STRUCT_PAGE.size)
-    if data is None:
-        return None
-    flags, following, previous, mapcount, refcount = _STRUCT_PAGE.unpack(data)
-    return bool(flags) and following == previous == vaddr + 8 and (mapcount, refcount) == (-1, 1)
 
 
 def _own_pages(image: Image) -> Iterator[int]:

@@ -45,7 +45,7 @@ def of_build(
     context: Context, vmlinux: Vmlinux, paddr_of: Callable[[int], int], kaslr_offset: int
 ) -> Comparison:
     """Compare an image's pages with the vmlinux's; ``paddr_of`` takes run-time addresses."""
-    spots = tuple(_spots(vmlinux, few=bool(context.cpus)))
+    spots = tuple(_spots(vmlinux, few=context.tables_told))
     return compare(
         context,
         partial(vmlinux.read, size=PAGE_SIZE),

@@ -15,7 +15,7 @@ from ...text import hex64, printable
 from ..context import Context
 from ..memory import PAGE_SIZE
 from ..ways import vmcoreinfo_memory
-from . import accounting, body, vmcoreinfo_data
+from . import accounting, body, vmcoreinfo_data, witnesses
 from .image import Image
 
 _BANNER_MAX = 1024
@@ -67,7 +67,7 @@ def check_placement(context: Context, image: Image) -> Evidence:
 def check_top_table(context: Context, image: Image) -> Evidence:
     """The kernel's top-level table maps the image just where it is said to be, all of it."""
     name = image.arch.top_tables[0]
-    vaddr, text = image.vaddr(*image.arch.top_tables), image.text_vaddr
+    vaddr, text = image.vaddr(*image.arch.top_tables), image.vaddr("_stext") or image.text_vaddr
     if vaddr is None or text is None:
         return Evidence(name, "symbol not known")
     root = image.paddr(vaddr)
@@ -75,9 +75,9 @@ def check_top_table(context: Context, image: Image) -> Evidence:
         return Evidence(name, f"table at {root:#x} not in the dump")
     for paging in _pagings(context, image):
         tables = context.tables(root, paging)
-        if tables.translate(text) == image.text_paddr:
+        if tables.translate(text) == image.paddr(text):
             image.paging = paging
-            words = f"table at {root:#x} maps {text:#x} to {image.text_paddr:#x}"
+            words = f"table at {root:#x} maps {text:#x} to {image.paddr(text):#x}"
             bent = [v for v in _landmarks(image) if not _is_straight(tables, image, v)]
             if bent:
                 return Evidence(name, f"{words}, but {bent[0]:#x} elsewhere")
@@ -148,8 +148,11 @@ def check_build_id(context: Context, image: Image) -> Evidence:
 def check_cpu_tables(context: Context, image: Image) -> Evidence:
     """The page tables a vCPU runs on map the image there."""
     name = "cpu_page_tables"
-    if not context.cpus:
-        return Evidence(name, "no vCPU state in the dump")
+    if not context.tables_told:
+        what = (
+            "the vCPUs' notes name no page tables" if context.cpus else "no vCPU state in the dump"
+        )
+        return Evidence(name, what)
     if image.cpus:
         return Evidence(name, f"the tables of vCPU {_numbers(image.cpus)} map it", True)
     if image.partial_cpus:
@@ -181,6 +184,8 @@ def verify(context: Context, image: Image) -> None:
     image.checks.clear()
     for check in CHECKS:
         _note(image, check(context, image))
+    if context.cpus and not context.tables_told:
+        _note(image, witnesses.check(context, image))
     for evidence in image.arch.checks(context, image):
         _note(image, evidence)
     vaddr = image.vaddr("linux_banner")
@@ -188,7 +193,7 @@ def verify(context: Context, image: Image) -> None:
         image.banner = read_banner(context, image.paddr(vaddr))
     if not image.cpus:
         _note(image, body.check(context, image))
-        if not context.cpus:
+        if not context.tables_told:
             for evidence in accounting.checks(context, image):
                 _note(image, evidence)
 

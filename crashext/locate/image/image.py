@@ -20,7 +20,8 @@ class Image:
     ``matches_vmlinux`` is None without a vmlinux. ``is_capture`` marks a kdump capture
     kernel, ``captured_by`` is the capture kernel that took over from this one, and
     ``lineage`` what bears that out. ``knows_little`` is True for a kernel that maps only
-    a small part of RAM, ``is_no_capture`` for one whose command line says so.
+    a small part of RAM, ``is_no_capture`` for one whose command line says so. ``witnesses``
+    are vCPUs that execute its text by their registers alone.
     """
 
     arch: Architecture
@@ -39,6 +40,7 @@ class Image:
     lineage: list[Evidence] = field(default_factory=list)
     knows_little: bool = False
     is_no_capture: bool = False
+    witnesses: list[int] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -61,8 +63,8 @@ class Image:
 
     @property
     def running(self) -> list[int]:
-        """The vCPUs that run in it, on tables that map it whole or, if none do, in part."""
-        return self.cpus or self.partial_cpus
+        """The vCPUs that run in it: as their page tables say, or their registers alone."""
+        return self.cpus or self.partial_cpus or self.witnesses
 
     @property
     def _of_tables(self) -> list[Proposal]:

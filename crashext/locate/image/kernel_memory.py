@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ...arch.base import AddressSpace
 from ..context import Context
 from ..memory import PAGE_SIZE
 from .image import Image
@@ -18,6 +19,15 @@ def variable32(context: Context, image: Image, name: str) -> int | None:
     """Likewise one of 32 bits."""
     vaddr = image.vaddr(name)
     return None if vaddr is None else context.memory.u32(image.paddr(vaddr))
+
+
+def own_tables(context: Context, image: Image) -> AddressSpace | None:
+    """The address space of the image's own top-level table, where that maps the image."""
+    check = image.checks.get(image.arch.top_tables[0])
+    root = image.vaddr(*image.arch.top_tables)
+    if check is None or not check.held or root is None or image.paging is None:
+        return None
+    return context.tables(image.paddr(root), image.paging)
 
 
 def kernel_paddr(context: Context, image: Image, vaddr: int) -> int | None:

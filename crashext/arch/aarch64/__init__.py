@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""arm64, as :class:`crashext.arch.base.Architecture` asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ...dumps.base import ByteOrder, Note
+from ...text import hex64
+from ...vmcoreinfo import Vmcoreinfo
+from ..base import MASK64, Cpu, Evidence, Memory, Paging, Proposal, Search, View
+from . import image_header, layout
+from .paging import PageTables
+from .registers import cpu_states
+
+
+class AArch64:
+    """The descriptor; it has no state."""
+
+    name = "aarch64"
+    #: The header of a kdump doesn't say what it is of, nor does raw memory.
+    dump_arches: tuple[str, ...] = ("aarch64", "unknown")
+    #: Big-endian kernels exist; no distribution has one.
+    byte_order: ByteOrder = "little"
+    word = 8
+    image_align = layout.IMAGE_ALIGN
+    pagings: tuple[Paging, ...] = layout.PAGINGS
+    top_tables: tuple[str, ...] = ("swapper_pg_dir",)
+    #: arch/arm64/mm/mmu.c, set before anything else is (kernel/head.S).
+    placement = "kimage_voffset"
+    symbols: tuple[str, ...] = ("memstart_addr",)
+
+    def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
+        """The vCPUs that have an NT_PRSTATUS note."""
+        return cpu_states(notes)
+
+    def tables(self, memory: Memory, root: int, paging: Paging, ram_end: int) -> PageTables:
+        """The kernel's half of the address space, TTBR1's."""
+        return PageTables(memory, root, paging)
+
+    def is_image_vaddr(self, vaddr: int) -> bool:
+        """True for all that TTBR1 can translate: where images lie in it depends on VA_BITS."""
+        return layout.KERNEL_VADDR <= vaddr <= MASK64
+
+    def is_voffset(self, voffset: int, ram_end: int) -> bool:
+        """See :func:`layout.is_voffset`."""
+        return layout.is_voffset(voffset, ram_end)
+
+    def is_kaslr_offset(self, value: int) -> bool:
+        """See :func:`layout.is_kaslr_offset`."""
+        return layout.is_kaslr_offset(value)
+
+    def said_voffset(self, info: Vmcoreinfo) -> int | None:
+        """From NUMBER(kimage_voffset): hex, since 4.11."""
+        value = info.number("kimage_voffset")
+        return None if value is None else value & MASK64
+
+    def said_text(self, info: Vmcoreinfo) -> int | None:
+        """See :func:`layout.text_vaddr`."""
+        return layout.text_vaddr(info)
+
+    def stored_voffset(self, value: int) -> int:
+        """From the variable ``kimage_voffset``: itself."""
+        return value
+
+    def phys_base(self, voffset: int) -> None:
+        """No such notion: ``kimage_voffset`` says it."""
+        return
+
+    def window_starts_image(self, vaddr: int) -> bool:
+        """Nothing else is mapped with the image."""
+        return True
+
+    def ways(self, search: Search) -> Iterator[Proposal]:
+        """None: no register is in the notes that leads anywhere."""
+        return iter(())
+
+    def checks(self, search: Search, image: View) -> Iterator[Evidence]:
+        """The image header."""
+        yield image_header.check(search, image)
+
+    def pagings_in_use(self, search: Search, image: View) -> tuple[Paging, ...]:
+        """As VMCOREINFO says, where there is one."""
+        return layout.PAGINGS if image.info is None else layout.said_pagings(image.info)
+
+    def top_table_unused(self, search: Search, image: View, root: int) -> bool:
+        """True while the kernel runs on ``init_pg_dir`` still (paging_init, mm/mmu.c)."""
+        table = search.memory.get(root, 4096)
+        return table is not None and not any(table)
+
+    def boot_kaslr_offset(self, search: Search, image: View) -> int | None:
+        """The seed that the boot loader gave is wiped by the kernel (kernel/kaslr.c)."""
+        return None
+
+    def phys_offset(self, search: Search, image: View) -> int | None:
+        """``memstart_addr``; what VMCOREINFO calls PHYS_OFFSET is the same."""
+        vaddr = image.vaddr("memstart_addr")
+        value = None if vaddr is None else search.memory.u64(image.paddr(vaddr))
+        if value is None and image.info is not None:
+            value = image.info.number("PHYS_OFFSET")
+        return None if value is None else value & MASK64
+
+    def direct_maps(self, search: Search, image: View) -> Iterator[int]:
+        """The linear map, by ``memstart_addr``."""
+        memstart = self.phys_offset(search, image)
+        if memstart is not None:
+            for page_offset in layout.page_offsets(_built_bits(image), image.paging):
+                yield layout.linear_base(page_offset, memstart)
+
+    def memory_maps(self, search: Search, image: View) -> Iterator[int]:
+        """``vmemmap``, by ``memstart_addr``."""
+        memstart, paging = self.phys_offset(search, image), image.paging
+        if memstart is None or paging is None:
+            return
+        said = None if image.info is None else image.info.number("VMEMMAP_START")
+        bits = {_built_bits(image) or paging.va_bits: None, 52: None}
+        starts = (said,) if said else (s for b in bits for s in layout.vmemmap_starts(b, paging))
+        for start in starts:
+            yield layout.memory_map_base(start & MASK64, memstart, paging)
+
+    def crash_args(self, search: Search, image: View) -> tuple[str, ...]:
+        """What it would read from VMCOREINFO (crash arm64.c, arm64_parse_cmdline_args)."""
+        offset, memstart = image.kaslr_offset, self.phys_offset(search, image)
+        if offset is None or image.paging is None:
+            return ()
+        args = [f"--kaslr={offset:#x}"] if offset else []
+        args += ["--machdep", f"kimage_voffset={hex64(image.voffset)}"]
+        args += ["--machdep", f"vabits_actual={image.paging.va_bits}"]
+        if memstart is not None:
+            args += ["--machdep", f"phys_offset={hex64(memstart)}"]
+        return tuple(args)
+
+
+def _built_bits(image: View) -> int | None:
+    """CONFIG_ARM64_VA_BITS, where the kernel's VMCOREINFO tells it."""
+    bits = None if image.info is None else image.info.number("VA_BITS")
+    return bits if bits in {p.va_bits for p in layout.PAGINGS} else None

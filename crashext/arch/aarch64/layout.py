@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""arm64: the constants of its address space, and how its kernels write a placement."""
+
+from __future__ import annotations
+
+from ...text import signed64
+from ...vmcoreinfo import Vmcoreinfo
+from ..base import MASK64, Paging
+
+#: Image starts: UEFI's stub moves the image to multiples of EFI_KIMG_ALIGN
+#: (arch/arm64/include/asm/efi.h), the boot protocol asks for 2 MiB
+#: (Documentation/arch/arm64/booting.rst), and what lies below one is part of the KASLR offset.
+IMAGE_ALIGN = 64 << 10
+_LINK_ALIGN = 2 << 20
+#: TEXT_OFFSET, where kernels before 5.8 start in their first 2 MiB.
+_OLD_TEXT_OFFSET = 0x80000
+#: Addresses that TTBR1 can translate, of any kernel.
+KERNEL_VADDR = MASK64 ^ ((1 << 52) - 1)
+#: KIMAGE_VADDR and the random offset lie in the upper half of what VA_BITS allow.
+_MAX_KASLR_OFFSET = 1 << 51
+#: arch/arm64/include/asm/memory.h: STRUCT_PAGE_MAX_SHIFT, what VMEMMAP_SIZE reckons with.
+STRUCT_PAGE_SIZE = 64
+
+
+def _paging(va_bits: int, page_size: int) -> Paging:
+    shift = page_size.bit_length() - 1
+    return Paging(-(-(va_bits - shift) // (shift - 3)), va_bits, page_size)
+
+
+#: CONFIG_ARM64_VA_BITS with 4, 64 and 16 KiB pages (arch/arm64/Kconfig), commonest first.
+PAGINGS = (
+    *(_paging(bits, 4 << 10) for bits in (48, 39, 52)),
+    *(_paging(bits, 64 << 10) for bits in (48, 42, 52)),
+    *(_paging(bits, 16 << 10) for bits in (48, 47, 36, 52)),
+)
+
+
+def is_voffset(voffset: int, ram_end: int) -> bool:
+    """True when an image in RAM that ends at ``ram_end`` gets kernel addresses by it."""
+    return voffset % IMAGE_ALIGN == 0 and KERNEL_VADDR - ram_end < voffset <= MASK64
+
+
+def is_kaslr_offset(value: int) -> bool:
+    """True when ``value`` can be a KASLR offset (arch/arm64/kernel/kaslr.c, pi/kaslr_early.c)."""
+    return value % IMAGE_ALIGN == 0 and 0 <= value < _MAX_KASLR_OFFSET
+
+
+def text_vaddr(info: Vmcoreinfo) -> int | None:
+    """``_text`` of the kernel whose VMCOREINFO names ``_stext``.
+
+    It is linked to a multiple of 2 MiB, before 5.8 TEXT_OFFSET further on; the image
+    header between the two takes 64 KiB since 5.11, less before (kernel/vmlinux.lds.S).
+    """
+    stext, offset = info.symbol("_stext"), info.kernel_offset
+    if stext is None:
+        return None
+    linked = stext - (offset or 0)
+    start = linked & -_LINK_ALIGN
+    if linked - start >= _OLD_TEXT_OFFSET and offset is not None:
+        start += _OLD_TEXT_OFFSET
+    return (start + (offset or 0)) & MASK64
+
+
+def said_pagings(info: Vmcoreinfo) -> tuple[Paging, ...]:
+    """The shapes of page tables that a VMCOREINFO leaves open, likeliest first.
+
+    TCR_EL1_T1SZ (5.11 and later; some spell it in lower case) tells how many bits the CPU
+    translates, VA_BITS how many the kernel was built for.
+    """
+    size, built = info.pagesize, info.number("VA_BITS")
+    t1sz = info.number("TCR_EL1_T1SZ") or info.number("tcr_el1_t1sz")
+    actual = built if t1sz is None else 64 - t1sz
+    fitting = [p for p in PAGINGS if size in (None, p.page_size)]
+    return tuple(sorted(fitting, key=lambda p: (p.va_bits != actual, p.va_bits != built)))
+
+
+def page_offsets(va_bits: int | None, paging: Paging | None) -> tuple[int, ...]:
+    """PAGE_OFFSET of a kernel built for ``va_bits``, or of those that ``paging`` allows.
+
+    A kernel built for 52 bits keeps it where the CPU has but 48 (asm/memory.h).
+    """
+    likely = [va_bits, None if paging is None else paging.va_bits, 52]
+    return tuple(dict.fromkeys(-(1 << bits) & MASK64 for bits in likely if bits))
+
+
+def linear_base(page_offset: int, memstart: int) -> int:
+    """The virtual address of physical address 0: ``__phys_to_virt`` of asm/memory.h."""
+    return (page_offset - memstart) & MASK64
+
+
+def vmemmap_starts(va_bits: int, paging: Paging) -> tuple[int, ...]:
+    """VMEMMAP_START where no VMCOREINFO tells: that of 6.9 and later, of 5.4 and later.
+
+    asm/memory.h; with 6.9 it ends 1 GiB below the top and spans the linear map only.
+    """
+    shift = paging.page_size.bit_length() - 1 - (STRUCT_PAGE_SIZE.bit_length() - 1)
+    linear = (1 << va_bits) - (1 << (min(va_bits, 48) - 1))
+    return (-(1 << 30) - (linear >> shift)) & MASK64, -(1 << (va_bits - shift)) & MASK64
+
+
+def memory_map_base(vmemmap: int, memstart: int, paging: Paging) -> int:
+    """The struct page of page frame 0: ``vmemmap`` of asm/pgtable.h, memstart_addr signed."""
+    return (vmemmap - signed64(memstart) // paging.page_size * STRUCT_PAGE_SIZE) & MASK64

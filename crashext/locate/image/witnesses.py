@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""vCPUs whose notes name no page tables: does their state fit into this image?
+
+Some architectures' notes have general registers only. A vCPU in kernel mode then bears an
+image out where the image's own page tables map its program counter to the image's text,
+and its stack pointer to memory at all. No program of the guest sets either, and what is
+at an address that KASLR drew no program knows; two kernels that were not moved share their
+addresses, so this alone proves none.
+"""
+
+from __future__ import annotations
+
+from ...arch.base import AddressSpace, Cpu, Evidence
+from ..context import Context
+from .image import Image
+from .kernel_memory import own_tables
+
+NAME = "vcpu_registers"
+#: vCPUs looked at: a bound for guests with hundreds of them.
+_MAX_CPUS = 24
+
+
+def check(context: Context, image: Image) -> Evidence:
+    """Find the vCPUs that run in ``image``, and note them in it."""
+    tables = own_tables(context, image)
+    image.witnesses = (
+        []
+        if tables is None
+        else [c.index for c in context.cpus[:_MAX_CPUS] if _runs_in(image, tables, c)]
+    )
+    if image.witnesses:
+        numbers = ", ".join(map(str, image.witnesses))
+        return Evidence(NAME, f"vCPU {numbers} executes its text, on a stack that it maps", True)
+    return Evidence(NAME, "no vCPU is seen to execute its text")
+
+
+def _runs_in(image: Image, tables: AddressSpace, cpu: Cpu) -> bool:
+    start, end = image.vaddr("_stext") or image.text_vaddr, image.vaddr("_etext")
+    if start is None or end is None or not start <= cpu.pc < end:
+        return False
+    return tables.translate(cpu.pc) == image.paddr(cpu.pc) and tables.translate(cpu.sp) is not None
