@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
+from ..errors import CorruptDump, MissingMemory
+
 ByteOrder = Literal["little", "big"]
 
 
@@ -114,7 +116,7 @@ class Dump(ABC):
         stored: range | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Iterator[int]:
-        """Addresses of the pages that hold one of ``marks``, ascending.
+        """Addresses of the 4 KiB pages that hold one of ``marks``, ascending.
 
         A mark is an offset in the page and the bytes wanted there. A page that
         zlib compressed to a size outside ``stored`` is taken to hold none. ``progress`` is
@@ -128,6 +130,33 @@ class Dump(ABC):
                 progress(paddr / end)
             if any(head.startswith(wanted, offset) for offset, wanted in marks):
                 yield paddr
+
+    def places(
+        self,
+        step: int,
+        offset: int,
+        wanted: bytes,
+        progress: Callable[[float], None] | None = None,
+    ) -> Iterator[int]:
+        """Multiples of ``step`` from which on ``wanted`` stands ``offset`` bytes further up.
+
+        One small read for each: nothing else of the dump is looked at. Addresses ascend;
+        what can't be read holds nothing.
+        """
+        end = max((r.end for r in self.ram), default=1)
+        for stored in self.stored:
+            first = max(-(-(stored.start - offset) // step) * step, 0)
+            for count, start in enumerate(range(first, stored.end - offset, step)):
+                if progress is not None and count % 1024 == 0:
+                    progress(start / end)
+                if self._holds(start + offset, wanted):
+                    yield start
+
+    def _holds(self, paddr: int, wanted: bytes) -> bool:
+        try:
+            return self.read(paddr, len(wanted)) == wanted
+        except (MissingMemory, CorruptDump):
+            return False
 
     @abstractmethod
     def close(self) -> None:

@@ -34,6 +34,8 @@ _MOST_SPARSE = 8  # times the bytes on disk: zeros may be holes, and compressed
 _COMPARED = 1 << 20  # bytes of the two bitmaps that are compared at a time
 _MAX_NOTES = 1 << 24
 _MAX_VMCOREINFO = 1 << 20
+#: The unit that marks are looked for in: arm64 and POWER guests are dumped in larger blocks.
+_MARKED_PAGE = 4096
 _MACHINES = {"i686": "i386", "i586": "i386", "S390X": "s390x"}
 
 
@@ -107,6 +109,9 @@ class KdumpDump(PagedDump):
         progress: Callable[[float], None] | None = None,
     ) -> Iterator[int]:
         """Addresses of the pages that hold a mark, see :meth:`Dump.pages_with`."""
+        if self.page_size > _MARKED_PAGE:
+            yield from self._within_blocks(marks, progress)
+            return
         from .marks import pattern
 
         size = max(offset + len(wanted) for offset, wanted in marks)
@@ -114,6 +119,38 @@ class KdumpDump(PagedDump):
             stored = range(stored.start, self.page_size)  # lzo and snappy make less of text
         for pfn in self._pages.matching(pattern(marks).match, size, stored, progress):
             yield pfn * self.page_size
+
+    def _within_blocks(
+        self, marks: Sequence[tuple[int, bytes]], progress: Callable[[float], None] | None
+    ) -> Iterator[int]:
+        """The pages with a mark where a block of the dump holds several pages."""
+        from .marks import in_chunk
+
+        end = max((r.end for r in self.ram), default=1)
+        for count, (paddr, block) in enumerate(self.page_heads(self.page_size)):
+            if progress is not None and count % 256 == 0:
+                progress(paddr / end)
+            yield from (paddr + at for at in in_chunk(block, _MARKED_PAGE, marks))
+
+    def places(
+        self,
+        step: int,
+        offset: int,
+        wanted: bytes,
+        progress: Callable[[float], None] | None = None,
+    ) -> Iterator[int]:
+        """Where ``wanted`` stands, see :meth:`Dump.places`."""
+        block, inside = self.page_size, offset % self.page_size
+        if step != block or inside + len(wanted) > block:
+            yield from super().places(step, offset, wanted, progress)
+            return
+        # Every block is looked at: no further into each than need be.
+        end = max((r.end for r in self.ram), default=1)
+        for count, (paddr, head) in enumerate(self.page_heads(inside + len(wanted))):
+            if progress is not None and count % 256 == 0:
+                progress(paddr / end)
+            if head.startswith(wanted, inside) and paddr >= offset - inside:
+                yield paddr - (offset - inside)
 
     def _load(self, pfn: int) -> bytes:
         if pfn not in self._dumped:

@@ -82,20 +82,13 @@ def _placed(context: Context, build: Build, start: int) -> tuple[int, int] | Non
 
 def _banner_places(context: Context, build: Build) -> Iterator[int]:
     """Physical image starts that have the banner (and its NUL) where it belongs."""
+
+    def progress(fraction: float) -> None:
+        context.progress("probing for the banner", fraction)
+
     distance, wanted = build.linux_banner - build.base, build.banner + b"\0"
-    step = context.arch.image_align
-    for stored in context.dump.stored:
-        first = -(-(stored.start - distance) // step) * step
-        for start in range(max(first, 0), stored.end - distance, step):
-            if start % (64 * step) == 0:
-                context.progress("probing for the banner", start / context.ram_end)
-            if _stands_at(context, start + distance, wanted):
-                yield start
-
-
-def _stands_at(context: Context, paddr: int, wanted: bytes) -> bool:
-    """Whether the text is there; its part on the first page decides nearly always."""
-    first = wanted[: PAGE_SIZE - paddr % PAGE_SIZE]
-    return context.memory.get(paddr, len(first)) == first and (
-        context.memory.get(paddr, len(wanted)) == wanted
-    )
+    # Its part on the first page decides nearly always.
+    first = wanted[: PAGE_SIZE - distance % PAGE_SIZE]
+    for start in context.dump.places(context.arch.image_align, distance, first, progress):
+        if context.memory.get(start + distance, len(wanted)) == wanted:
+            yield start
