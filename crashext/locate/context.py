@@ -26,7 +26,8 @@ class Context:
     steps that may take longer than a moment. ``refuted`` collects claims that nothing
     in memory bears out. Of physical places: ``hollow`` are those where a kernel's banner
     stands without the kernel around it, ``unplaced`` those whose placement can't be read,
-    ``damaged`` those of them that hold a kernel. ``others``
+    ``damaged`` those of them that hold a kernel, ``unstarted`` those with a copy that never
+    ran. ``others``
     counts images of other builds than the vmlinux's, ``claims`` the texts that a table seemed
     to bear out. ``bounded`` is set when a bound kept
     something from being looked at, ``crash_noted`` when a VMCOREINFO in memory has a time
@@ -44,6 +45,8 @@ class Context:
     hollow: set[int] = field(default_factory=set)
     unplaced: set[int] = field(default_factory=set)
     damaged: set[int] = field(default_factory=set)
+    unstarted: set[int] = field(default_factory=set)
+    bodies: dict[int, Any] = field(default_factory=dict)
     others: int = 0
     claims: int = 0
     bounded: bool = False

@@ -9,6 +9,7 @@ from operator import add
 
 from ..arch.base import Proposal
 from ..symbols.runtime import KnownSymbols
+from ..symbols.vmlinux import Vmlinux
 from .choice.confidence import confidence
 from .context import Context
 from .encrypted import looks_encrypted
@@ -37,6 +38,7 @@ def search(context: Context, *, everything: bool = False) -> list[Image]:
         if settled(images) and not everything:
             break
         _add(context, images, way(context))
+        _follow_captures(context, images)
     if any(kaslr.rests_on_note(context, image) for image in images) and settled(images):
         _add(context, images, vmcoreinfo_memory.propose(context))
     if everything or not settled(images):
@@ -66,7 +68,7 @@ def settled(images: list[Image]) -> bool:
 
 
 def _follow_captures(context: Context, images: list[Image]) -> None:
-    """Find the kernels that crashed before the capture kernels among ``images``."""
+    """Find the kernels that crashed before the capture kernels among ``images``, and add them."""
     # Those first whose variable says so: of a kernel that crashed nothing more is asked.
     for image in sorted(images, key=lambda i: not capture.variable_is_set(context, i)):
         if image.is_capture or image.captured_by is not None:
@@ -125,8 +127,23 @@ def _judge_unplaced(context: Context, images: list[Image]) -> None:
     for place in context.unplaced:
         if vmlinux is None or text is None or place in taken:
             continue
+        if _never_ran(context, vmlinux, place - context.image_start(text)):
+            context.unstarted.add(place)
+            continue
         found = body.of_build(context, vmlinux, partial(add, place - context.image_start(text)), 0)
         (context.damaged if found.held else context.hollow).add(place)
+
+
+def _never_ran(context: Context, vmlinux: Vmlinux, distance: int) -> bool:
+    """True for a copy whose variable for the placement is as it was linked.
+
+    Boot loaders leave such copies behind; the variable is among the first that a kernel sets.
+    """
+    word, linked = context.arch.word, vmlinux.symbol(context.arch.placement)
+    initial = None if linked is None else vmlinux.read(linked, word)
+    if linked is None or initial is None:
+        return False
+    return context.memory.get(linked + distance, word) == initial
 
 
 def _add(context: Context, images: list[Image], proposals: Iterable[Proposal]) -> list[Image]:

@@ -149,6 +149,9 @@ def _runs_there(context: Context, image: Image) -> bool:
 
 
 def _nothing(context: Context, images: list[Image]) -> str:
+    if context.unstarted and not images:
+        places = ", ".join(f"{place:#x}" for place in sorted(context.unstarted)[:4])
+        return f"the kernel's image lies at {places}, but has not run there"
     planted = len(context.hollow) + len(context.refuted)
     if not images and not planted:
         return "no kernel found"

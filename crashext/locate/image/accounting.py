@@ -21,7 +21,7 @@ from .image import Image
 from .kernel_memory import own_tables
 
 DIRECT_MAP, MEMORY_MAP = "direct_map", "memory_map"
-_PLACES, _OWN_PAGES, _OTHER_PAGES, _FEWEST = 16, 6, 6, 3
+_PLACES, _OWN_PAGES, _OTHER_PAGES, _FEWEST = 10, 6, 6, 3
 #: include/linux/mm_types.h, by the width of a pointer: flags, lru, ..., _mapcount, _refcount;
 #: and its size in distributions and small kernels.
 _STRUCT_PAGE = {8: "QQQ24xii", 4: "III12xii"}
@@ -29,13 +29,17 @@ _STRUCT_PAGE_SIZES = {8: (64, 56), 4: (32, 40)}
 
 
 def checks(context: Context, image: Image) -> Iterator[Evidence]:
-    """Both checks of an image whose top-level table maps it."""
+    """Both checks of an image whose top-level table maps it.
+
+    Of one that can be compared with its vmlinux the first will do.
+    """
     tables = own_tables(context, image)
     if tables is None:
         yield Evidence(DIRECT_MAP, "no page tables of its own")
         return
     yield _direct_map(context, image, tables)
-    yield _memory_map(context, image, tables)
+    if image.symbols.origin != "vmlinux":
+        yield _memory_map(context, image, tables)
 
 
 def _direct_map(context: Context, image: Image, tables: AddressSpace) -> Evidence:

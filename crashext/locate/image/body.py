@@ -44,13 +44,20 @@ def check(context: Context, image: Image) -> Evidence:
 def of_build(
     context: Context, vmlinux: Vmlinux, paddr_of: Callable[[int], int], kaslr_offset: int
 ) -> Comparison:
-    """Compare an image's pages with the vmlinux's; ``paddr_of`` takes run-time addresses."""
+    """Compare an image's pages with the vmlinux's; ``paddr_of`` takes run-time addresses.
+
+    One comparison of a place serves all who ask.
+    """
     spots = tuple(_spots(vmlinux, few=context.tables_told))
-    return compare(
-        context,
-        partial(vmlinux.read, size=PAGE_SIZE),
-        ((linked, paddr_of(linked + kaslr_offset)) for linked in spots),
-    )
+    place = paddr_of(spots[0] + kaslr_offset) if spots else 0
+    if place not in context.bodies:
+        context.bodies[place] = compare(
+            context,
+            partial(vmlinux.read, size=PAGE_SIZE),
+            ((linked, paddr_of(linked + kaslr_offset)) for linked in spots),
+        )
+    found: Comparison = context.bodies[place]
+    return found
 
 
 def like_twin(context: Context, image: Image, distance: int) -> Comparison:
