@@ -9,19 +9,25 @@ table of 256 tokens. The tables lie in .rodata in one of two orders:
 - since 6.4: num_syms, names, markers, token_table, token_index, offsets,
   relative_base, seqs_of_names.
 
+Each table is aligned to a word of the architecture; relative_base (and the absolute
+addresses) are words, everything else has the same width everywhere. num_syms takes a
+word: before 4.20 as one number, since then as 32 bits with padding behind them.
+
 Nothing says where they are, so they are recognised by their own constraints: the token
 table holds the digits in a row, the index must agree with it, the names must fill
-exactly the room that their count and lengths say, and the base is the image's start.
+exactly the room that their count and lengths say, the base is the image's start or a
+little below, and ``_text`` or ``_stext`` must come out as that start.
 """
 
 from __future__ import annotations
 
-import struct
 import sys
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+
+from ..dumps.base import ByteOrder
 
 _DIGITS = b"\0".join(bytes([c]) for c in b"0123456789") + b"\0"
 _INDEX_SIZE = 512
@@ -35,10 +41,44 @@ _TYPES = frozenset(b"AaBbCcDdGgIiNnpRrSsTtUuVvWw?")
 _MAX_TABLES, _MAX_TRIES = 4, 64  # token tables, and places that might be one
 _REACH = 16 << 20  # bytes before a token table in which its names are
 _MAX_WALKED = 1 << 21  # names
+#: kallsyms_relative_base is the lowest symbol; on some architectures one lies before the image.
+_BELOW_TEXT = 64 << 20
+_START = ("_text", "_stext")
 
 
 #: A copy of memory; a bytearray where joining its pages would hold it twice.
 Block = bytes | bytearray
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the numbers of a kernel are stored: ``word`` is the size of a pointer, 4 or 8."""
+
+    byte_order: ByteOrder = "little"
+    word: int = 8
+
+    def numbers(self, code: str, data: Block) -> array[int]:
+        """Numbers of :mod:`array`'s type ``code``, in an eighth of the memory of a tuple."""
+        numbers = array(code, data)
+        if sys.byteorder != self.byte_order:
+            numbers.byteswap()
+        return numbers
+
+    def words(self, data: Block) -> array[int]:
+        """Numbers as wide as a pointer."""
+        return self.numbers("Q" if self.word == 8 else "I", data)
+
+    def aligned(self, at: int) -> int:
+        """The next place that a table can start at."""
+        return at + self.word - 1 & -self.word
+
+    def count(self, value: int) -> int:
+        """The number of symbols in the word that num_syms takes, padding behind it or not."""
+        padded = self.byte_order == "big" and self.word == 8 and not value & 0xFFFF_FFFF
+        return value >> 32 if padded else value
+
+
+LITTLE64 = Layout()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +94,37 @@ class _Tokens:
     types: frozenset[int]
 
 
-def decode(block: Block, text_vaddr: int, wanted: frozenset[str]) -> dict[str, int]:
+def decode(
+    block: Block, text_vaddr: int, wanted: frozenset[str], layout: Layout = LITTLE64
+) -> dict[str, int]:
     """Run-time addresses of the ``wanted`` symbols, from a copy of the image's .rodata.
 
-    ``block`` starts at an 8-byte aligned address, as all tables do; ``text_vaddr`` is the
+    ``block`` starts at a word-aligned address, as all tables do; ``text_vaddr`` is the
     run-time address of ``_text``. Returns what was found; empty where the block holds no
     (or a damaged) kallsyms.
     """
     walked = 0
-    for tokens in _token_tables(block):
-        for count_at, count in _counts(block, tokens):
+    for tokens in _token_tables(block, layout):
+        for count_at, count in _counts(block, tokens, layout):
             if walked + count > _MAX_WALKED:
                 continue
-            fit, tried = _names_fit(block, count_at + 8, count, tokens)
+            names_at = count_at + layout.word
+            fit, tried = _names_fit(block, names_at, count, tokens)
             walked += tried
-            addresses = fit and _addresses(block, tokens, count_at, count, text_vaddr)
-            if addresses:
-                return _select(block, count_at + 8, tokens, addresses, wanted)
+            if not fit:
+                continue
+            for addresses in _addresses(block, tokens, (count_at, count), text_vaddr, layout):
+                found = _select(block, names_at, tokens, addresses, wanted.union(_START))
+                if text_vaddr in (found.get(name) for name in _START):
+                    return {name: value for name, value in found.items() if name in wanted}
     return {}
 
 
-def _token_tables(block: Block) -> Iterator[_Tokens]:
+def _token_tables(block: Block, layout: Layout) -> Iterator[_Tokens]:
     found = 0
     at = block.find(_DIGITS)
     for _ in range(_MAX_TRIES):
-        tokens = _tokens_around(block, at) if at >= 0 else None
+        tokens = _tokens_around(block, at, layout) if at >= 0 else None
         if tokens is not None:
             yield tokens
             found += 1
@@ -87,18 +133,18 @@ def _token_tables(block: Block) -> Iterator[_Tokens]:
         at = block.find(_DIGITS, at + 1)
 
 
-def _tokens_around(block: Block, digits: int) -> _Tokens | None:
+def _tokens_around(block: Block, digits: int, layout: Layout) -> _Tokens | None:
     """The token table in which the digits' tokens stand at ``digits``."""
     end = digits
     for _ in range(256 - ord("0")):
         end = block.find(b"\0", end, end + 128) + 1
         if not end:
             return None
-    index_at = end + 7 & ~7
+    index_at = layout.aligned(end)
     raw = block[index_at : index_at + _INDEX_SIZE]
     if len(raw) < _INDEX_SIZE:
         return None
-    index = struct.unpack("<256H", raw)
+    index = layout.numbers("H", raw)
     start = digits - index[ord("0")]
     if index[0] != 0 or start < 0 or any(a >= b for a, b in pairwise(index)):
         return None
@@ -108,26 +154,18 @@ def _tokens_around(block: Block, digits: int) -> _Tokens | None:
     return _Tokens(text, start, index_at + _INDEX_SIZE, types)
 
 
-def _counts(block: Block, tokens: _Tokens) -> Iterator[tuple[int, int]]:
-    """Places before the token table where num_syms may stand."""
-    end = tokens.start & ~7
+def _counts(block: Block, tokens: _Tokens, layout: Layout) -> Iterator[tuple[int, int]]:
+    """Places before the token table where num_syms may stand, and that number."""
+    end = tokens.start & -layout.word
     first = max(end - _REACH, 0)
-    words = _numbers("Q", block[first:end])
-    for index, count in enumerate(words):
+    for index, value in enumerate(layout.words(block[first:end])):
+        count = layout.count(value)
         if not _MIN_SYMBOLS <= count < _MAX_SYMBOLS:
             continue
-        at = first + index * 8
+        at = first + index * layout.word
         # A symbol takes at least 3 bytes of names, and rarely more than 64.
         if count * 3 <= tokens.start - at <= count * 64:
             yield at, count
-
-
-def _numbers(code: str, data: Block) -> array[int]:
-    """Little-endian numbers, in an eighth of the memory that a tuple takes."""
-    numbers = array(code, data)
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers
 
 
 def _length(block: Block, at: int) -> tuple[int, int]:
@@ -154,25 +192,28 @@ def _names_fit(block: Block, at: int, count: int, tokens: _Tokens) -> tuple[bool
 
 
 def _addresses(
-    block: Block, tokens: _Tokens, count_at: int, count: int, text_vaddr: int
-) -> Iterator[int] | None:
-    """The run-time address of each symbol, by whichever layout gives the right base."""
-    room = count * 4 + 7 & ~7
-    base_before, base_after = count_at - 8, tokens.end + room
+    block: Block, tokens: _Tokens, counted: tuple[int, int], text_vaddr: int, layout: Layout
+) -> Iterator[Iterable[int]]:
+    """The run-time address of each symbol, by each arrangement of tables that can be."""
+    (count_at, count), word = counted, layout.word
+    room = layout.aligned(count * 4)
+    base_before, base_after = count_at - word, tokens.end + room
     for base_at, offsets_at in ((base_before, base_before - room), (base_after, tokens.end)):
-        if offsets_at < 0 or block[base_at : base_at + 8] != text_vaddr.to_bytes(8, "little"):
+        if offsets_at < 0 or base_at + word > len(block):
             continue
-        offsets = _numbers("i", block[offsets_at : offsets_at + count * 4])
+        base = int.from_bytes(block[base_at : base_at + word], layout.byte_order)
+        if not base <= text_vaddr < base + _BELOW_TEXT:
+            continue
+        offsets = layout.numbers("i", block[offsets_at : offsets_at + count * 4])
         if min(offsets) < 0:
             # KALLSYMS_ABSOLUTE_PERCPU: non-negative offsets are absolute values.
-            return (o if o >= 0 else text_vaddr - 1 - o for o in offsets)
-        return (text_vaddr + o for o in offsets)
-    absolute_at = count_at - count * 8
+            yield (o if o >= 0 else base - 1 - o for o in offsets)
+        yield (base + (o & 0xFFFF_FFFF) for o in offsets)
+    absolute_at = count_at - count * word
     if absolute_at >= 0:
-        absolute = _numbers("Q", block[absolute_at:count_at])
+        absolute = layout.words(block[absolute_at:count_at])
         if text_vaddr in absolute:
-            return iter(absolute)
-    return None
+            yield absolute
 
 
 def _select(

@@ -13,11 +13,11 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self, cast
+from typing import IO, Any, NamedTuple, Self, cast
 
+from ..dumps.base import ByteOrder
 from ..errors import SymbolFileError
 
-_SYM64 = struct.Struct("<IBBHQQ")
 _SHN_UNDEF = 0
 _BIND_GLOBAL = 1
 _MAX_TEXT = 4096
@@ -31,14 +31,46 @@ class _Table:
     end: int
 
 
-class Vmlinux:
-    """An ELF kernel file, opened for a few look-ups.
+class _Symbol(NamedTuple):
+    """``Elf32_Sym`` or ``Elf64_Sym``, fields named as in elf.h."""
 
-    Addresses are those it was linked for. Attributes: ``path``.
+    st_name: int
+    st_info: int
+    st_shndx: int
+    st_value: int
+
+
+class _SymbolFormat:
+    """How a symbol table's entries are packed: elf.h has the fields in another order in 32 bits."""
+
+    def __init__(self, bits: int, byte_order: ByteOrder) -> None:
+        mark = "<" if byte_order == "little" else ">"
+        self._struct = struct.Struct(mark + ("IBxHQ8x" if bits == 64 else "II4xBxH"))
+        self._name = struct.Struct(mark + "I")
+        self._is_wide = bits == 64
+        self.size = self._struct.size
+
+    def key(self, name_offset: int) -> bytes:
+        """The first bytes of an entry with that ``st_name``."""
+        return self._name.pack(name_offset)
+
+    def unpack(self, data: mmap.mmap, at: int) -> _Symbol:
+        """The entry at ``at``."""
+        fields = self._struct.unpack_from(data, at)
+        if self._is_wide:
+            return _Symbol(*fields)
+        name, value, info, section = fields
+        return _Symbol(name, info, section, value)
+
+
+class Vmlinux:
+    """An ELF kernel file of any class and byte order, opened for a few look-ups.
+
+    Addresses are those it was linked for. Attributes: ``path``, ``bits`` (32 or 64),
+    ``byte_order``, ``machine`` (``EM_...``).
 
     Raises:
-        SymbolFileError: the file can't be read, is no 64-bit little-endian ELF
-            vmlinux, or has no symbol table.
+        SymbolFileError: the file can't be read, is no ELF file, or has no symbol table.
     """
 
     def __init__(self, path: str) -> None:
@@ -63,8 +95,8 @@ class Vmlinux:
 
         try:
             elf = ELFFile(cast(IO[bytes], self._data))
-            if elf.elfclass != 64 or not elf.little_endian:
-                raise SymbolFileError("not a 64-bit little-endian ELF file", path=self.path)
+            self.bits = int(elf.elfclass)
+            self.byte_order: ByteOrder = "little" if elf.little_endian else "big"
             self.machine = str(elf["e_machine"])
             self._loads = [
                 (s["p_vaddr"], s["p_offset"], s["p_filesz"]) for s in elf.iter_segments("PT_LOAD")
@@ -72,8 +104,6 @@ class Vmlinux:
             symtab = elf.get_section_by_name(".symtab")
             strings = elf.get_section_by_name(".strtab")
             notes = elf.get_section_by_name(".notes")
-        except SymbolFileError:
-            raise
         except (ELFError, ArithmeticError, ValueError, TypeError, LookupError, AttributeError,
                 OSError, struct.error) as error:  # fmt: skip
             raise SymbolFileError(_elf_problem(self._data, error), path=self.path) from None
@@ -81,6 +111,7 @@ class Vmlinux:
             raise SymbolFileError(
                 "no symbol table: give the vmlinux with symbols (debug package)", path=self.path
             )
+        self._format = _SymbolFormat(self.bits, self.byte_order)
         self._symtab = self._table(symtab)
         self._strings = self._table(strings)
         self._notes = None if notes is None else (notes["sh_addr"], notes["sh_size"])
@@ -145,7 +176,7 @@ class Vmlinux:
     @property
     def build_id(self) -> str | None:
         """The GNU build ID as lower-case hex, None if the file has none."""
-        return None if self.notes is None else find_build_id(self.notes[1])
+        return None if self.notes is None else find_build_id(self.notes[1], self.byte_order)
 
     def _find(self, name: bytes) -> int | None:
         # Whole names first; a linker may also have stored one as the tail of another.
@@ -166,15 +197,15 @@ class Vmlinux:
     def _entries(self, name_offset: int) -> list[tuple[int, int]]:
         """(binding, value) of the defined symbols whose st_name is ``name_offset``."""
         entries = []
-        key = struct.pack("<I", name_offset)
+        key, size = self._format.key(name_offset), self._format.size
         start, end = self._symtab.offset, self._symtab.end
         at = self._data.find(key, start, end)
         while at >= 0:
-            misaligned = (at - start) % _SYM64.size
-            if not misaligned and at + _SYM64.size <= end:
-                _, info, _, section, value, _ = _SYM64.unpack_from(self._data, at)
-                if section != _SHN_UNDEF:
-                    entries.append((info >> 4, value))
+            misaligned = (at - start) % size
+            if not misaligned and at + size <= end:
+                symbol = self._format.unpack(self._data, at)
+                if symbol.st_shndx != _SHN_UNDEF:
+                    entries.append((symbol.st_info >> 4, symbol.st_value))
             at = self._data.find(key, at + 1, end)
         return entries
 
@@ -194,11 +225,12 @@ class Vmlinux:
         self.close()
 
 
-def find_build_id(notes: bytes) -> str | None:
+def find_build_id(notes: bytes, byte_order: ByteOrder = "little") -> str | None:
     """The GNU build ID in a run of ELF notes (a kernel's ``.notes``), as hex."""
+    header = struct.Struct("<III" if byte_order == "little" else ">III")
     at = 0
     while at + 12 <= len(notes):
-        namesz, descsz, kind = struct.unpack_from("<III", notes, at)
+        namesz, descsz, kind = header.unpack_from(notes, at)
         desc = at + 12 + (namesz + 3 & ~3)
         end = desc + descsz
         if end > len(notes):

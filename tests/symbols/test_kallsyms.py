@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import struct
 import tracemalloc
+from collections.abc import Iterable
 from random import Random
 from time import process_time
 
 import pytest
 
 from crashext.symbols import kallsyms
+from crashext.symbols.kallsyms import LITTLE64, Layout
 
 TEXT = 0xFFFFFFFF81000000
 COUNT = 3000
@@ -39,7 +41,19 @@ def aligned(data: bytes) -> bytes:
     return data + bytes(-len(data) % 8)
 
 
-def tables() -> dict[str, bytes]:
+def tables(layout: Layout = LITTLE64, text: int = TEXT, below: int = 0) -> dict[str, bytes]:
+    """The tables as the assembler lays them out; ``below`` is how far under _text the base is."""
+    mark = "<" if layout.byte_order == "little" else ">"
+    pointer = "Q" if layout.word == 8 else "I"
+    base = text - below
+
+    def padded(data: bytes) -> bytes:
+        return data + bytes(-len(data) % layout.word)
+
+    def packed(code: str, numbers: Iterable[int]) -> bytes:
+        values = list(numbers)
+        return padded(struct.pack(f"{mark}{len(values)}{code}", *values))
+
     names = b""
     markers: list[int] = []
     for index, (name, _) in enumerate(symbols()):
@@ -49,27 +63,30 @@ def tables() -> dict[str, bytes]:
     texts = [token_text(code) + b"\0" for code in range(256)]
     places: list[int] = []
     at = 0
-    for text in texts:
+    for token in texts:
         places.append(at)
-        at += len(text)
+        at += len(token)
     return {
-        "num_syms": aligned(struct.pack("<I", COUNT)),
-        "names": aligned(names),
-        "markers": aligned(struct.pack(f"<{len(markers)}I", *markers)),
-        "token_table": aligned(b"".join(texts)),
-        "token_index": struct.pack("<256H", *places),
-        "negative": aligned(struct.pack(f"<{COUNT}i", *(-1 - o for _, o in symbols()))),
-        "plain": aligned(struct.pack(f"<{COUNT}i", *(o for _, o in symbols()))),
-        "addresses": struct.pack(f"<{COUNT}Q", *(TEXT + o for _, o in symbols())),
-        "relative_base": struct.pack("<Q", TEXT),
-        "seqs": aligned(bytes(3 * COUNT)),
+        "num_syms": packed("I", [COUNT]),
+        "num_syms_word": packed(pointer, [COUNT]),
+        "names": padded(names),
+        "markers": packed("I", markers),
+        "token_table": padded(b"".join(texts)),
+        "token_index": packed("H", places),
+        "negative": packed("i", (-1 - o - below for _, o in symbols())),
+        "plain": packed("I", (o + below for _, o in symbols())),
+        "addresses": packed(pointer, (text + o for _, o in symbols())),
+        "relative_base": packed(pointer, [base]),
+        "seqs": padded(bytes(3 * COUNT)),
     }
 
 
 LAYOUTS = {
-    "2.6": ("addresses", "num_syms", "names", "markers", "token_table", "token_index"),
+    "2.6": ("addresses", "num_syms_word", "names", "markers", "token_table", "token_index"),
     "4.6": ("negative", "relative_base", "num_syms", "names", "markers", "token_table",
             "token_index"),
+    "4.20": ("plain", "relative_base", "num_syms", "names", "markers", "token_table",
+             "token_index"),
     "6.2": ("negative", "relative_base", "num_syms", "names", "markers", "seqs", "token_table",
             "token_index"),
     "6.4": ("num_syms", "names", "markers", "token_table", "token_index", "negative",
@@ -80,23 +97,65 @@ LAYOUTS = {
 WANTED = frozenset(("_text", "linux_banner", "phys_base", "not_there"))
 
 
-def block(layout: str) -> bytes:
-    made = tables()
+#: Words and byte orders of real kernels, and where such a one has its text.
+MACHINES = {
+    "little 64": (LITTLE64, TEXT),
+    "big 64": (Layout("big", 8), 0x100000),
+    "little 32": (Layout("little", 4), 0xC0008000),
+    "big 32": (Layout("big", 4), 0xC0000000),
+}
+
+
+def block(layout: str, machine: str = "little 64", below: int = 0) -> bytes:
+    made = tables(*MACHINES[machine], below)
     noise = Random(2).randbytes(0x4000)
     return noise + b"".join(made[name] for name in LAYOUTS[layout]) + noise
 
 
+@pytest.mark.parametrize("machine", MACHINES)
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_layout(layout: str) -> None:
-    assert kallsyms.decode(block(layout), TEXT, WANTED) == {
-        "_text": TEXT,
-        "linux_banner": TEXT + 700 * 0x40,
-        "phys_base": TEXT + 1500 * 0x40,
+def test_layout(layout: str, machine: str) -> None:
+    numbers, text = MACHINES[machine]
+    found = kallsyms.decode(block(layout, machine), text, WANTED, numbers)
+    assert found == {
+        "_text": text,
+        "linux_banner": text + 700 * 0x40,
+        "phys_base": text + 1500 * 0x40,
     }
 
 
-def test_the_base_has_to_be_the_start_of_the_image() -> None:
-    assert kallsyms.decode(block("6.4"), TEXT + 0x200000, WANTED) == {}
+@pytest.mark.parametrize("machine", MACHINES)
+def test_numbers_of_another_machine_are_no_tables(machine: str) -> None:
+    for other, (numbers, _) in MACHINES.items():
+        found = kallsyms.decode(block("6.4", machine), MACHINES[machine][1], WANTED, numbers)
+        assert bool(found) == (other == machine)
+
+
+@pytest.mark.parametrize("layout", ["4.6", "4.20", "6.4", "6.15"])
+def test_a_symbol_before_the_text_lowers_the_base(layout: str) -> None:
+    found = kallsyms.decode(block(layout, below=0x8000), TEXT, WANTED)
+    assert found["linux_banner"] == TEXT + 700 * 0x40
+
+
+def test_offsets_of_more_than_2_gib_are_unsigned() -> None:
+    """The vectors of 32-bit ARM, where the image is at 0x40008000."""
+    numbers, text = Layout("little", 4), 0x40008000
+    made = tables(numbers, text)
+    last = struct.unpack(f"<{COUNT}I", made["plain"])[:-1]
+    made["plain"] = struct.pack(f"<{COUNT}I", *last, 0xFFFF0000 - text)
+    data = b"".join(made[name] for name in LAYOUTS["6.15"])
+    wanted = frozenset(("_text", "linux_banner", "x" * 200))
+    assert kallsyms.decode(data, text, wanted, numbers) == {
+        "_text": text,
+        "linux_banner": text + 700 * 0x40,
+        "x" * 200: 0xFFFF0000,
+    }
+
+
+def test_the_text_has_to_come_out_as_the_start_of_the_image() -> None:
+    for layout in LAYOUTS:
+        for distance in (0x200000, -0x200000):
+            assert kallsyms.decode(block(layout), TEXT + distance, WANTED) == {}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crashext.dumps.base import ByteOrder
 from crashext.errors import SymbolFileError
 from crashext.symbols.library import Library, Wanted
 from crashext.symbols.vmlinux import Vmlinux, find_build_id
 from tests.locate.guest import RODATA, Kernel, notes, write_vmlinux
+
+from .elf_writer import Elf
 
 KERNEL = Kernel()
 
@@ -34,6 +37,21 @@ def test_symbols_banner_and_build_id(path: str) -> None:
         assert vmlinux.read(KERNEL.link - 1, 4) is None
 
 
+@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_every_class_and_byte_order(bits: int, order: ByteOrder, tmp_path: Path) -> None:
+    made = Elf(bits, order)
+    path = made.write(tmp_path / "vmlinux")
+    with Vmlinux(path) as vmlinux:
+        assert (vmlinux.bits, vmlinux.byte_order) == (bits, order)
+        assert {name: vmlinux.symbol(name) for name in made.symbols} == made.symbols
+        assert vmlinux.symbol("undefined") is None
+        assert vmlinux.banner == made.banner
+        assert vmlinux.build_id == "07" * 20
+        assert vmlinux.notes is not None
+        assert vmlinux.notes[0] == made.base + 0x200
+
+
 def test_find_build_id_passes_over_other_notes() -> None:
     other = b"\x04\0\0\0\x05\0\0\0\x06\0\0\0Xen\0hello\0\0\0"
     assert find_build_id(other + notes(b"\xab" * 20)) == "ab" * 20
@@ -47,7 +65,7 @@ def test_find_build_id_passes_over_other_notes() -> None:
         (b"", "empty"),
         (b"hello world", "not an ELF"),
         (b"\0" * 0x202 + b"HdrS" + b"\0" * 512, "bzImage"),
-        (b"\x7fELF\x01\x01\x01" + b"\0" * 64, "64-bit"),
+        (b"\x7fELF\x01\x01\x01" + b"\0" * 64, "no symbol table"),
         (b"\x7fELF\x02\x01\x01" + b"\xff" * 64, "ELF"),
     ],
 )
