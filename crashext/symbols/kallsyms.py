@@ -15,15 +15,15 @@ word: before 4.20 as one number, since then as 32 bits with padding behind them.
 
 Nothing says where they are, so they are recognised by their own constraints: the token
 table holds the digits in a row, the index must agree with it, the names must fill
-exactly the room that their count and lengths say, the base is the image's start or a
-little below, and ``_text`` or ``_stext`` must come out as that start.
+exactly the room that their count and lengths say, the base is the image's start or near
+it, and ``_text`` or ``_stext`` must come out where they may be.
 """
 
 from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -95,15 +95,16 @@ class _Tokens:
 
 
 def decode(
-    block: Block, text_vaddr: int, wanted: frozenset[str], layout: Layout = LITTLE64
+    block: Block, starts: int | Sequence[int], wanted: frozenset[str], layout: Layout = LITTLE64
 ) -> dict[str, int]:
     """Run-time addresses of the ``wanted`` symbols, from a copy of the image's .rodata.
 
-    ``block`` starts at a word-aligned address, as all tables do; ``text_vaddr`` is the
-    run-time address of ``_text``. Returns what was found; empty where the block holds no
-    (or a damaged) kallsyms.
+    ``block`` starts at a word-aligned address, as all tables do; ``starts`` is the run-time
+    address of ``_text``, or all, ascending, that it or ``_stext`` may have. Returns what
+    was found; empty where the block holds no (or a damaged) kallsyms.
     """
     walked = 0
+    starts = (starts,) if isinstance(starts, int) else starts
     for tokens in _token_tables(block, layout):
         for count_at, count in _counts(block, tokens, layout):
             if walked + count > _MAX_WALKED:
@@ -113,9 +114,9 @@ def decode(
             walked += tried
             if not fit:
                 continue
-            for addresses in _addresses(block, tokens, (count_at, count), text_vaddr, layout):
+            for addresses in _addresses(block, tokens, (count_at, count), starts, layout):
                 found = _select(block, names_at, tokens, addresses, wanted.union(_START))
-                if text_vaddr in (found.get(name) for name in _START):
+                if any(found.get(name) in starts for name in _START):
                     return {name: value for name, value in found.items() if name in wanted}
     return {}
 
@@ -192,7 +193,7 @@ def _names_fit(block: Block, at: int, count: int, tokens: _Tokens) -> tuple[bool
 
 
 def _addresses(
-    block: Block, tokens: _Tokens, counted: tuple[int, int], text_vaddr: int, layout: Layout
+    block: Block, tokens: _Tokens, counted: tuple[int, int], starts: Sequence[int], layout: Layout
 ) -> Iterator[Iterable[int]]:
     """The run-time address of each symbol, by each arrangement of tables that can be."""
     (count_at, count), word = counted, layout.word
@@ -202,7 +203,7 @@ def _addresses(
         if offsets_at < 0 or base_at + word > len(block):
             continue
         base = int.from_bytes(block[base_at : base_at + word], layout.byte_order)
-        if not base <= text_vaddr < base + _BELOW_TEXT:
+        if not starts[0] - _BELOW_TEXT < base <= starts[-1]:
             continue
         offsets = layout.numbers("i", block[offsets_at : offsets_at + count * 4])
         if min(offsets) < 0:
@@ -212,7 +213,7 @@ def _addresses(
     absolute_at = count_at - count * word
     if absolute_at >= 0:
         absolute = layout.words(block[absolute_at:count_at])
-        if text_vaddr in absolute:
+        if any(address in starts for address in absolute):
             yield absolute
 
 

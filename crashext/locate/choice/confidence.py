@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from ..image import accounting, body
+from ..image.checks import accounts_for_itself
 from ..image.image import Image
 from ..result import Confidence
 
@@ -27,7 +28,7 @@ def confidence(image: Image) -> Confidence:
         return _of_live(image, held)
     if image.captured_by is not None and image.captured_by.running:
         return _of_crashed(image, held)
-    return _with_vmlinux(image, held) if image.matches_vmlinux else _alone(image, held)
+    return _with_vmlinux(image, held) if image.matches_vmlinux else _alone(image)
 
 
 def _of_live(image: Image, held: set[str]) -> Confidence:
@@ -58,11 +59,9 @@ def _with_vmlinux(image: Image, held: set[str]) -> Confidence:
     return "strong" if known and image.checks[body.NAME].held is None else "weak"
 
 
-def _alone(image: Image, held: set[str]) -> Confidence:
+def _alone(image: Image) -> Confidence:
     """Neither vCPU nor vmlinux: the kernel has to account for the rest of memory."""
-    needed = {*image.own_checks, "linux_banner", body.NAME, accounting.DIRECT_MAP,
-              accounting.MEMORY_MAP}  # fmt: skip
-    return "strong" if image.symbols.origin == "kallsyms" and needed <= held else "weak"
+    return "strong" if accounts_for_itself(image) else "weak"
 
 
 def is_rival(image: Image) -> bool:

@@ -48,7 +48,10 @@ def header_paddr(context: Context, image: Image) -> int | None:
     told = None if line is None else _from_command_line(line)
     if told is not None:
         return told
-    image.is_no_capture = unset or (value is not None and _manages_ram(context, image, line))
+    unknown = value is None and accounting.DIRECT_MAP in image.held
+    image.is_no_capture = (
+        unset or unknown or (value is not None and _manages_ram(context, image, line))
+    )
     if unset or value in (None, 0):
         return None
     if image.is_no_capture:

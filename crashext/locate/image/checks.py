@@ -198,5 +198,13 @@ def verify(context: Context, image: Image) -> None:
                 _note(image, evidence)
 
 
+def accounts_for_itself(image: Image) -> bool:
+    """True for an image that all of memory bears out, whatever no vCPU or vmlinux tells."""
+    placement, top_table = image.own_checks
+    needed = {top_table, "linux_banner", body.NAME, accounting.DIRECT_MAP, accounting.MEMORY_MAP}
+    # Not every kernel lets its variable be found without a vmlinux.
+    return needed <= set(image.held) and image.checks[placement].held is not False
+
+
 def _note(image: Image, evidence: Evidence) -> None:
     image.checks[evidence.name] = evidence

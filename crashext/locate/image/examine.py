@@ -13,8 +13,8 @@ from ..context import Context
 from ..ways import page_tables
 from ..ways.claim import measure
 from . import body
-from .checks import verify
-from .identify import identify
+from .checks import accounts_for_itself, verify
+from .identify import banner_before_kallsyms, identify
 from .image import Image
 from .kaslr import own_kaslr_offset
 
@@ -30,10 +30,17 @@ def examine(context: Context, image: Image) -> None:
         image.matches_vmlinux = _check_with_vmlinux(context, image, context.vmlinux)
         if image.matches_vmlinux:
             return
-    identify(context, image, _runs(context, image))
-    if not image.has_symbols:
-        _symbols_from_vmcoreinfo(image)
+    runs = _runs(context, image)
+    _symbols_from_vmcoreinfo(image)
     # Offsets worked out with the symbols of another build mean nothing.
+    image.kaslr_offset = own_kaslr_offset(context, image)
+    if not context.tables_told:
+        banner_before_kallsyms(context, image)
+        if image.banner is not None:
+            verify(context, image)
+            if accounts_for_itself(image):
+                return  # kallsyms, some thousand pages of it, would prove no more
+    identify(context, image, runs)
     image.kaslr_offset = own_kaslr_offset(context, image)
     verify(context, image)
 

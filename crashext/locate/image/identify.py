@@ -41,15 +41,31 @@ def identify(context: Context, image: Image, runs: list[Run]) -> None:
     """Give ``image`` its banner and symbols from its own memory, mapped as ``runs``."""
     if image.text_vaddr is None:
         return
+    layout = kallsyms.Layout(context.arch.byte_order, context.arch.word)
+    told = {} if image.info is None else dict(image.info.symbols)
+    starts = sorted({image.text_vaddr, told.get("_stext", image.text_vaddr)})
     for run in _read_only(runs):
         block = _block(context, run)
         if image.banner is None:
             match = _BANNER.search(block)
             image.banner = bytes(match.group()[:-1]) if match else None
-        found = kallsyms.decode(block, image.text_vaddr, wanted(context))
+        found = kallsyms.decode(block, starts, wanted(context), layout)
         if found:
-            image.symbols = KnownSymbols(found, "kallsyms")
+            image.symbols = KnownSymbols(told | found, "kallsyms")
             return
+
+
+def banner_before_kallsyms(context: Context, image: Image) -> None:
+    """Read the banner alone, where VMCOREINFO names the tables of kallsyms (6.0 and later).
+
+    They are linked last of all read-only data, right behind init/version-timestamp.c.
+    """
+    symbols = {} if image.info is None else image.info.symbols
+    tables = [vaddr for name, vaddr in symbols.items() if name.startswith("kallsyms_")]
+    if tables and image.arch.is_image_vaddr(min(tables)):
+        before = image.paddr(min(tables)) - PAGE_SIZE
+        match = _BANNER.search(context.memory.get(before, PAGE_SIZE) or b"")
+        image.banner = bytes(match.group()[:-1]) if match else None
 
 
 def _read_only(runs: list[Run]) -> Iterator[Run]:

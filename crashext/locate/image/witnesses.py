@@ -36,6 +36,6 @@ def check(context: Context, image: Image) -> Evidence:
 
 def _runs_in(image: Image, tables: AddressSpace, cpu: Cpu) -> bool:
     start, end = image.vaddr("_stext") or image.text_vaddr, image.vaddr("_etext")
-    if start is None or end is None or not start <= cpu.pc < end:
+    if start is None or cpu.pc < start or (end is not None and cpu.pc >= end):
         return False
     return tables.translate(cpu.pc) == image.paddr(cpu.pc) and tables.translate(cpu.sp) is not None
