@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from functools import partial
 
 from . import derived, guests
-from .errors import LabError
-from .kernels import CACHE, get_kernel
+from .errors import LabError, Unavailable
+from .kernels import get_kernel
+from .packages import CACHE, busybox
 from .scenario import Scenario
 from .scenarios import SCENARIOS
+from .target import TARGETS, Arch, Which
 
 Say = Callable[[str], None]
 
@@ -51,9 +53,10 @@ def _alone(say: Say) -> Iterator[None]:
 def _make_chosen(
     chosen: Sequence[Scenario], follow: Sequence[derived.Derived], jobs: int, say: Say
 ) -> int:
-    for which in sorted({which for scenario in chosen for which in scenario.which_kernels}):
-        get_kernel(which, say)  # before any guest starts: not twice at the same time
     start = time.monotonic()
+    left_out = _left_out(chosen, say)
+    chosen = [scenario for scenario in chosen if scenario.name not in left_out]
+    follow = [each for each in follow if each.parent not in left_out]
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
         made = list(pool.map(lambda s: _tried(s.name, partial(guests.make, s, say), say), chosen))
     for each in follow:
@@ -62,6 +65,29 @@ def _make_chosen(
     seconds = time.monotonic() - start
     say(f"{sum(made)} of {len(made)} states are in {guests.DUMPS} ({seconds:.0f} s)")
     return 0 if all(made) else 1
+
+
+def _left_out(chosen: Sequence[Scenario], say: Say) -> set[str]:
+    """The guests whose packages can't be had at the moment.
+
+    What is needed is fetched here, before any guest starts: not twice at the same time.
+
+    Raises:
+        LabError: a package of this machine's own architecture can't be had.
+    """
+    needs: dict[tuple[Arch, Which], list[str]] = {}
+    for scenario in chosen:
+        for which in scenario.which_kernels:
+            needs.setdefault((scenario.arch, which), []).append(scenario.name)
+    left_out: set[str] = set()
+    for (arch, which), names in sorted(needs.items()):
+        try:
+            busybox(TARGETS[arch].debian)
+            get_kernel(TARGETS[arch], which, say)
+        except Unavailable as error:
+            say(f"left out: {', '.join(names)}: {error}")
+            left_out.update(names)
+    return left_out
 
 
 def _tried(name: str, make: Callable[[], bool], say: Say) -> bool:

@@ -17,7 +17,7 @@ from .elf_writer import Segment, pack_note, write_core
 from .errors import LabError
 from .kdump_writer import KdumpFacts, write_kdump
 from .recorder import PAGE, read_page, touched_pages
-from .truth import START_KERNEL_MAP
+from .target import START_KERNEL_MAP
 from .vmlinux_writer import FullVmlinux, write_vmlinux
 
 # Symbols that checks of the search may ask for, today's names and older ones.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one error that the lab raises on purpose."""
+"""The errors that the lab raises on purpose."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from pathlib import Path
 
 class LabError(Exception):
     """Something in the lab did not work; the message says what and where to look."""
+
+
+class Unavailable(LabError):
+    """What a guest needs can't be had at the moment: it is left out, the others are made."""
 
 
 def run(command: Sequence[str | Path], *, timeout: float = 600, cwd: Path | None = None) -> str:

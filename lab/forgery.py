@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .altered import PAGE, Altered
-from .truth import START_KERNEL_MAP
+from .target import START_KERNEL_MAP
 from .vmlinux_writer import FullVmlinux
 
 PMD = 2 << 20

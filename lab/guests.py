@@ -13,13 +13,15 @@ from typing import Any
 
 from . import initramfs, truth
 from .errors import LabError, run
-from .kernels import Kernel, Which, get_kernel
+from .kernels import Kernel, get_kernel
+from .layout import Layout, look
 from .machine import Machine
+from .registers import Cpu, vcpus
 from .scenario import Format, Scenario
+from .target import Firmware, Which
+from .vmlinux_writer import FullVmlinux
 
 DUMPS = Path(__file__).parent / "dumps"
-# Where Debian and others keep the UEFI firmware that QEMU takes with -bios.
-_OVMF = ("/usr/share/ovmf/OVMF.fd", "/usr/share/qemu/OVMF.fd", "/usr/share/edk2/ovmf/OVMF.fd")
 
 Say = Callable[[str], None]
 
@@ -34,16 +36,19 @@ def make(scenario: Scenario, say: Say, *, directory: Path = DUMPS) -> bool:
         say(f"{scenario.name}: in the cache")
         return False
     directory.mkdir(parents=True, exist_ok=True)
-    kernels = {which: get_kernel(which, lambda _: None) for which in scenario.which_kernels}
+    kernels = {
+        which: get_kernel(scenario.target, which, lambda _: None)
+        for which in scenario.which_kernels
+    }
     say(f"{scenario.name}: booting ({scenario.shows})")
     console = directory / f"{scenario.name}.console"
     with TemporaryDirectory(prefix="boot-", dir=directory) as boot:
         options = _options(scenario, kernels, Path(boot))
-        with Machine(options, console) as machine:
+        with Machine(scenario.target.qemu, options, console) as machine:
             guest = _Guest(scenario, machine, kernels, directory)
             for step in scenario.course:
                 step.take(guest)
-            guest.text = machine.console_text()
+            guest.listen()
         _keep_vmcore(guest, Path(boot) / "disk")
     facts = guest.facts()
     _truth_file(scenario, directory).write_text(json.dumps(facts, indent=1) + "\n")
@@ -75,12 +80,30 @@ class _Guest:
     kernels: dict[Which, Kernel]
     directory: Path
     text: str = ""
-    cpus: list[dict[str, str | int]] = field(default_factory=list)
+    told: list[truth.Truth] = field(default_factory=list)
+    layouts: list[Layout] = field(default_factory=list)
+    cpus: list[Cpu] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
+
+    def listen(self) -> None:
+        """Take down what the guest has said, and look at the kernels that are new."""
+        self.text = self.machine.console_text()
+        self.told = truth.parse(self.text, self.scenario.target)
+        for told in self.told:
+            told.complete(_linked_symbols(told))
+        for told in self.told[len(self.layouts) :]:
+            self.layouts.append(look(told, self._vcpus(), self.machine))
+
+    def _vcpus(self) -> list[Cpu]:
+        target = self.scenario.target
+        names = target.system_registers
+        system = self.machine.system_registers(names) if names else ()
+        return vcpus(self.machine.registers(), system, target)
 
     def dump(self) -> None:
         """Take the scenario's dumps of the stopped guest, and note where its vCPUs are."""
-        self.cpus = truth.parse_registers(self.machine.registers())
+        self.cpus = self._vcpus()
+        self.listen()
         formats = self.scenario.formats
         elf, flat, kdump = (
             dump_file(self.scenario, which, self.directory) for which in ("elf", "flat", "kdump")
@@ -100,9 +123,8 @@ class _Guest:
 
     def address(self, symbol: str) -> int:
         """Where the kernel is linked to have a symbol."""
-        from .vmlinux_writer import FullVmlinux
-
-        found = FullVmlinux(self.kernels["default"].vmlinux).symbols([symbol])
+        assert self.scenario.kernel is not None
+        found = FullVmlinux(self.kernels[self.scenario.kernel].vmlinux).symbols([symbol])
         if not found:
             raise LabError(f"{self.scenario.name}: the kernel has no symbol {symbol}")
         return found[0].value
@@ -110,18 +132,19 @@ class _Guest:
     def facts(self) -> dict[str, Any]:
         """What is known of the dumps: the contract of the truth files."""
         roles = self.scenario.roles
-        told = truth.parse(self.text)[-len(roles) :] if roles else []
+        told = list(zip(self.told, self.layouts, strict=True))[-len(roles) :] if roles else []
         if len(told) != len(roles):
             raise LabError(f"{self.scenario.name}: {len(told)} of {len(roles)} kernels told truths")
         kernels = [
-            {"role": role, **self._kernel_facts(kernel)}
-            for role, kernel in zip(roles, told, strict=True)
+            {"role": role, **_kernel_facts(kernel, layout)}
+            for role, (kernel, layout) in zip(roles, told, strict=True)
         ]
         answers = [kernel for kernel in kernels if kernel["role"] in ("live", "crashed")]
         return {
             "scenario": self.scenario.name,
             "shows": self.scenario.shows,
-            "firmware": self.scenario.firmware,
+            "arch": self.scenario.arch,
+            "firmware": _firmware(self.scenario),
             "vcpus": self.scenario.vcpus,
             "memory": self.scenario.memory,
             "origin": "qemu",
@@ -134,19 +157,34 @@ class _Guest:
             "forged": re.findall(r"=== LAB FORGE phys_base (0x\w+)", self.text),
         }
 
-    def _kernel_facts(self, told: truth.Truth) -> dict[str, Any]:
-        vmlinux = Kernel(told.release).vmlinux
-        return {
-            "vmlinux": f"../cache/{vmlinux.name}",
-            **told.to_json(truth.link_address(vmlinux)),
-        }
+
+def _kernel_facts(told: truth.Truth, layout: Layout) -> dict[str, Any]:
+    return {
+        "vmlinux": f"../cache/{Kernel(told.release).vmlinux.name}",
+        **told.to_json(),
+        "va_bits": layout.va_bits,
+        "page_table_levels": layout.page_table_levels,
+        "phys_offset": None if layout.phys_offset is None else truth.hex64(layout.phys_offset),
+    }
+
+
+def _linked_symbols(told: truth.Truth) -> dict[str, int]:
+    """Where the kernel was linked to have the symbols that the truth is about."""
+    full = FullVmlinux(Kernel(told.release).vmlinux)
+    names = {told.target.place[1], *initramfs.symbols(told.target)}
+    return {symbol.name: symbol.value for symbol in full.symbols(names)}
+
+
+def _firmware(scenario: Scenario) -> Firmware:
+    return scenario.firmware or scenario.target.firmware
 
 
 def _options(scenario: Scenario, kernels: dict[Which, Kernel], boot: Path) -> list[str]:
+    target = scenario.target
     return [
-        *("-machine", "q35", "-cpu", scenario.cpu, "-m", scenario.memory),
+        *("-machine", target.machine, "-cpu", scenario.cpu or target.cpu, "-m", scenario.memory),
         *("-smp", str(scenario.vcpus)),
-        *(("-bios", _ovmf()) if scenario.firmware == "ovmf" else ()),
+        *_bios_options(scenario),
         *(_kernel_options(scenario, kernels, boot) if scenario.kernel else ()),
         *(_disk_options(scenario.disk, boot) if scenario.disk else ()),
         *scenario.options,
@@ -160,7 +198,7 @@ def _kernel_options(
     kernel = kernels[scenario.kernel]
     initrd = boot / "initrd"
     initrd.write_bytes(_initramfs(scenario, kernels))
-    command_line = f"console=ttyS0 panic=0 {scenario.cmdline}".strip()
+    command_line = f"console={scenario.target.console} panic=0 {scenario.cmdline}".strip()
     return "-kernel", str(kernel.vmlinuz), "-initrd", str(initrd), "-append", command_line
 
 
@@ -170,12 +208,13 @@ def _initramfs(scenario: Scenario, kernels: dict[Which, Kernel]) -> bytes:
     if scenario.linked:
         assert scenario.kernel is not None
         built["linked"] = _linked(kernels[scenario.kernel], scenario.linked)
-    inner = initramfs.build(kernels=tuple(kernels.values()), files=built)
+    inner = initramfs.build(scenario.target, kernels=tuple(kernels.values()), files=built)
     if "lab.action=crash" not in scenario.cmdline and scenario.other is None:
         return inner
     assert scenario.kernel is not None
     second = kernels[scenario.other or scenario.kernel]
     return initramfs.build(
+        scenario.target,
         kernels=tuple(kernels.values()),
         programs=("kexec",),
         files={"boot/vmlinuz": second.vmlinuz.read_bytes(), "boot/initrd": inner},
@@ -184,8 +223,6 @@ def _initramfs(scenario: Scenario, kernels: dict[Which, Kernel]) -> bytes:
 
 def _linked(kernel: Kernel, names: tuple[str, ...]) -> bytes:
     """Lines of symbol and linked address, hexadecimal."""
-    from .vmlinux_writer import FullVmlinux
-
     symbols = FullVmlinux(kernel.vmlinux).symbols(names)
     missing = set(names) - {symbol.name for symbol in symbols}
     if missing:
@@ -211,11 +248,14 @@ def _keep_vmcore(guest: _Guest, disk: Path) -> None:
         disk.replace(vmcore)
 
 
-def _ovmf() -> str:
-    for name in _OVMF:
+def _bios_options(scenario: Scenario) -> tuple[str, ...]:
+    files = scenario.target.bios.get(_firmware(scenario), ())
+    for name in files:
         if Path(name).exists():
-            return name
-    raise LabError("no UEFI firmware for QEMU here (package ovmf; run `make setup`)")
+            return "-bios", name
+    if files:
+        raise LabError(f"no UEFI firmware {files[0]} here (run `make setup`)")
+    return ()
 
 
 def _make_plain(flat: Path, kdump: Path) -> None:

@@ -13,11 +13,19 @@ from tempfile import TemporaryDirectory
 from .cpio import Cpio
 from .errors import LabError, run
 from .kernels import MODULES, Kernel
+from .packages import busybox
+from .target import Target
 
 GUEST = Path(__file__).parent / "guest"
+# Of every architecture; the others are its target's.
+_SYMBOLS = (
+    *("_text", "_stext", "_etext", "_end", "linux_banner", "vmcoreinfo_data", "init_uts_ns"),
+    *("saved_command_line", "__start_notes", "__per_cpu_offset", "kallsyms_names"),
+)
 
 
 def build(
+    target: Target,
     *,
     kernels: tuple[Kernel, ...],
     programs: tuple[str, ...] = (),
@@ -33,10 +41,11 @@ def build(
     for directory in ("bin", "dev", "proc", "sys", "tmp"):
         archive.directory(directory)
     archive.character_device("dev/console", 5, 1)
-    archive.file("bin/busybox", _tool("busybox").read_bytes())
+    archive.file("bin/busybox", busybox(target.debian).read_bytes())
     archive.file("init", (GUEST / "init").read_bytes())
     for action in sorted((GUEST / "action").glob("*")):
         archive.file(f"action/{action.name}", action.read_bytes())
+    archive.file("symbols", "|".join(symbols(target)).encode())
     archive.file("modules/order", "\n".join((*MODULES, "")).encode())
     for kernel in kernels:
         for module in sorted(kernel.modules.glob("*.ko")):
@@ -46,6 +55,11 @@ def build(
     for name, data in (files or {}).items():
         archive.file(name.lstrip("/"), data)
     return gzip.compress(bytes(archive), compresslevel=1, mtime=0)
+
+
+def symbols(target: Target) -> tuple[str, ...]:
+    """The symbols that a guest tells the addresses of, as far as its kallsyms shows them."""
+    return *_SYMBOLS, *target.symbols
 
 
 def compiled(name: str) -> bytes:

@@ -8,15 +8,14 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from .errors import LabError
-from .gdb import run_to
+from .gdb import read_registers, run_to
 from .qmp import Qmp
 
-QEMU = "qemu-system-x86_64"
 _POLL_SECONDS = 0.1
 
 
@@ -27,10 +26,10 @@ class Machine:
         console: the file that takes what the guest writes to its serial port.
     """
 
-    def __init__(self, options: Sequence[str], console: Path) -> None:
+    def __init__(self, qemu: str, options: Sequence[str], console: Path) -> None:
         self.console = console
-        if shutil.which(QEMU) is None:
-            raise LabError(f"{QEMU}: not installed (run `make setup`)")
+        if shutil.which(qemu) is None:
+            raise LabError(f"{qemu}: not installed (run `make setup` or `tools/setup.sh arch`)")
         self._directory = tempfile.TemporaryDirectory(prefix="lab-")
         self._socket = Path(self._directory.name) / "qmp"
         self._stub = Path(self._directory.name) / "gdb"
@@ -38,7 +37,7 @@ class Machine:
         console.unlink(missing_ok=True)
         command = [
             *("setpriv", "--pdeathsig", "KILL"),  # no guest outlives the lab, however that ends
-            *(QEMU, "-accel", "tcg", "-display", "none", "-nodefaults", "-no-user-config"),
+            *(qemu, "-accel", "tcg", "-display", "none", "-nodefaults", "-no-user-config"),
             *("-qmp", f"unix:{self._socket},server=on,wait=off"),
             *("-gdb", f"unix:{self._stub},server=on,wait=off"),
             *("-serial", f"file:{console}"),
@@ -93,7 +92,26 @@ class Machine:
 
     def registers(self) -> str:
         """All vCPUs' registers, in the words of QEMU's monitor."""
-        command: dict[str, Any] = {"command-line": "info registers -a"}
+        return self._monitor("info registers -a")
+
+    def system_registers(self, names: Sequence[str]) -> list[Mapping[str, int]]:
+        """Each vCPU's registers of these names, as far as QEMU's gdbstub has them."""
+        return read_registers(self._stub, names)
+
+    def translate(self, vaddr: int) -> int | None:
+        """The physical address that the first vCPU's page tables give; None if they have none."""
+        match = re.search(r"gpa: (0x[0-9a-f]+)", self._monitor(f"gva2gpa {vaddr:#x}"))
+        return int(match[1], 16) if match else None
+
+    def read(self, paddr: int, size: int) -> bytes:
+        """Guest memory."""
+        path = Path(self._directory.name) / "memory"
+        arguments: dict[str, Any] = {"val": paddr, "size": size, "filename": str(path)}
+        self.qmp.execute("pmemsave", **arguments)
+        return path.read_bytes()
+
+    def _monitor(self, line: str) -> str:
+        command: dict[str, Any] = {"command-line": line}
         return str(self.qmp.execute("human-monitor-command", **command))
 
     def console_text(self) -> str:

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .course import Dump, Step, Wait
-from .kernels import Which
+from .target import TARGETS, Arch, Firmware, Target, Which
 
-Firmware = Literal["ovmf", "seabios"]
 Format = Literal["elf", "flat", "kdump"]
-Group = Literal["core", "states", "big", "built"]
+Group = Literal["core", "states", "arm64", "big", "built", "arch"]
 # What a kernel that told its truth is at the time of the dump. "live" and "crashed" ones
 # are the answer; "later" is one that had not been started yet.
 Role = Literal["live", "crashed", "capture", "stale", "later"]
 
-VCPU = "qemu64,+rdrand"
+VCPU = TARGETS["x86_64"].cpu
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +25,14 @@ class Scenario:
     Attributes:
         name: of the files in lab/dumps.
         shows: one line for people.
+        arch: of the guest; what follows from it is in lab/target.py.
+        firmware: None is the usual one of the architecture.
         kernel: booted by QEMU itself; None leaves the guest in its firmware.
         other: a second kernel, put into the guest's /boot.
         cmdline: added to the kernel's command line; ``lab.action=`` names a script in
             lab/guest/action that the guest runs before it says that it is ready.
         memory: QEMU's ``-m``.
+        cpu: QEMU's ``-cpu``; None is the usual one of the architecture.
         options: more of QEMU's.
         programs: C programs of lab/guest to build and take along.
         linked: symbols whose addresses the guest finds in /linked, as its kernel was linked:
@@ -44,13 +46,14 @@ class Scenario:
     name: str
     shows: str
     group: Group = "core"
-    firmware: Firmware = "ovmf"
+    arch: Arch = "x86_64"
+    firmware: Firmware | None = None
     kernel: Which | None = "default"
     other: Which | None = None
     cmdline: str = ""
     vcpus: int = 1
     memory: str = "512M"
-    cpu: str = VCPU
+    cpu: str | None = None
     options: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     linked: tuple[str, ...] = ()
@@ -58,6 +61,11 @@ class Scenario:
     course: tuple[Step, ...] = (Wait(), Dump())
     roles: tuple[Role, ...] = ("live",)
     formats: tuple[Format, ...] = ("kdump",)
+
+    @property
+    def target(self) -> Target:
+        """What its architecture brings along."""
+        return TARGETS[self.arch]
 
     @property
     def which_kernels(self) -> tuple[Which, ...]:

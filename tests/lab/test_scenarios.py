@@ -64,24 +64,13 @@ def test_an_unknown_name_is_refused_before_anything_is_fetched() -> None:
         batch.make_all(["nonsense"], [], jobs=1, say=lambda _: None)
 
 
-@pytest.mark.parametrize(
-    ("depends", "release"),
-    [
-        ("linux-image-6.1.0-56-cloud-amd64 (= 6.1.192-2)", "6.1.0-56-cloud-amd64"),
-        ("linux-base, linux-image-6.12.117+deb12-cloud-amd64", "6.12.117+deb12-cloud-amd64"),
-    ],
-)
-def test_the_release_is_read_from_the_meta_package(
-    monkeypatch: pytest.MonkeyPatch, depends: str, release: str
-) -> None:
-    text = f"Package: linux-image-cloud-amd64\nDepends: {depends}\nSize: 1\n"
-    monkeypatch.setattr(kernels, "run", lambda *_, **__: text)
-    assert kernels._release("linux-image-cloud-amd64") == release
+def test_every_kernel_and_firmware_is_of_its_target() -> None:
+    for scenario in SCENARIOS:
+        target = scenario.target
+        assert {*scenario.which_kernels} <= {*target.kernels, "odd"}, scenario.name
+        assert scenario.firmware in (None, "seabios", "direct", *target.bios), scenario.name
 
 
-def test_the_newest_series_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = (
-        "linux-image-6.9-cloud-amd64\nlinux-image-6.12-cloud-amd64\nlinux-image-6.12-cloud-arm64\n"
-    )
-    monkeypatch.setattr(kernels, "run", lambda *_, **__: names)
-    assert kernels._meta_package("newer") == "linux-image-6.12-cloud-amd64"
+def test_the_groups_of_make_test_are_of_its_two_architectures() -> None:
+    of = {group: {s.arch for s in SCENARIOS if s.group == group} for group in ("core", "arm64")}
+    assert of == {"core": {"x86_64"}, "arm64": {"aarch64"}}

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The guests of the lab: one entry each. A new state is a new entry here."""
+"""Guests of x86_64."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from .course import DECOMPRESSOR, USER_MODE, Dump, Reset, RunTo, Sleep, Wait
-from .scenario import VCPU, Scenario
+from ..course import DECOMPRESSOR, USER_MODE, Dump, Reset, RunTo, Sleep, Wait
+from ..scenario import VCPU, Scenario
 
 _CORE = (
     Scenario(

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a kernel has laid out its addresses, read from the guest's memory and registers.
+
+Each fact comes from where the kernel or the CPU keeps it. Where the kernel's own VMCOREINFO
+text or QEMU's walk of the page tables says the same, they have to agree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from .errors import LabError
+from .registers import Cpu
+from .target import Arch
+from .truth import Truth
+
+_T1SZ_SHIFT, _TSZ_MASK = 16, 0x3F  # TCR_ELx
+_U64 = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the guest can't say of itself.
+
+    Attributes:
+        va_bits: of a kernel address that count.
+        page_table_levels: from the top table to that of the smallest pages.
+        phys_offset: the physical address that the linear mapping starts with, where the
+            kernel chooses one.
+    """
+
+    va_bits: int
+    page_table_levels: int
+    phys_offset: int | None = None
+
+
+class Memory(Protocol):
+    """What is asked of a stopped guest."""
+
+    def read(self, paddr: int, size: int) -> bytes:
+        """Guest memory."""
+
+    def translate(self, vaddr: int) -> int | None:
+        """The physical address of ``vaddr`` on the first vCPU, None where it has none."""
+
+
+def look(told: Truth, cpus: Sequence[Cpu], memory: Memory) -> Layout:
+    """The layout of the kernel that told a truth.
+
+    Raises:
+        LabError: two sources do not agree.
+    """
+    return _LOOKS[told.target.arch](told, cpus, memory)
+
+
+def _x86_64(told: Truth, _: Sequence[Cpu], __: Memory) -> Layout:
+    return Layout(va_bits=57 if told.la57 else 48, page_table_levels=5 if told.la57 else 4)
+
+
+def _aarch64(told: Truth, cpus: Sequence[Cpu], memory: Memory) -> Layout:
+    """Linux arch/arm64: TCR_EL1.T1SZ, ``memstart_addr`` (mm/init.c), its vmcoreinfo."""
+    t1sz = int(str(cpus[0]["tcr"]), 16) >> _T1SZ_SHIFT & _TSZ_MASK
+    phys_offset = _variable(told, "memstart_addr", memory)
+    page_bits = told.page_size.bit_length() - 1
+    info = _vmcoreinfo(told, memory)
+    _agree("kimage_voffset", told.kimage_voffset, info.get("NUMBER(kimage_voffset)"))
+    _agree("PHYS_OFFSET", phys_offset, info.get("NUMBER(PHYS_OFFSET)"))
+    _agree("T1SZ", t1sz, info.get("NUMBER(TCR_EL1_T1SZ)"))
+    _agree("KERNELOFFSET", told.kaslr_offset, info.get("KERNELOFFSET"))
+    _agree("PAGESIZE", told.page_size, info.get("PAGESIZE"), base=10)
+    _agree_on_text(told, memory)
+    va_bits = 64 - t1sz
+    return Layout(va_bits, -(-(va_bits - page_bits) // (page_bits - 3)), phys_offset)
+
+
+_LOOKS: Mapping[Arch, Callable[[Truth, Sequence[Cpu], Memory], Layout]] = {
+    "x86_64": _x86_64,
+    "aarch64": _aarch64,
+}
+
+
+def _variable(told: Truth, name: str, memory: Memory) -> int:
+    """A word of the kernel's data."""
+    target = told.target
+    return int.from_bytes(memory.read(told.paddr(name), target.word), target.byte_order)
+
+
+def _vmcoreinfo(told: Truth, memory: Memory) -> dict[str, str]:
+    """The kernel's own text, where it says that it lies."""
+    if told.vmcoreinfo is None:
+        return {}
+    text = memory.read(*told.vmcoreinfo).decode("ascii", "replace")
+    return dict(re.findall(r"^([\w.()]+)=(\S*)$", text, re.M))
+
+
+def _agree(name: str, found: int, said: str | None, *, base: int = 16) -> None:
+    if said is not None and found & _U64 != int(said, base) & _U64:
+        raise LabError(f"{name}: {found & _U64:#x} and, as the kernel has it, {said}")
+
+
+def _agree_on_text(told: Truth, memory: Memory) -> None:
+    """The page tables lead to where /proc/iomem has the kernel; in user mode they may not."""
+    mapped, told_paddr = memory.translate(told.symbols["_stext"]), told.paddr("_stext")
+    if mapped is not None and mapped != told_paddr:
+        raise LabError(f"_stext is mapped to {mapped:#x}, /proc/iomem has {told_paddr:#x}")

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What differs between the guests' architectures: one entry each. A new one is a new entry here.
+
+What has to be worked out of a running guest's memory and registers is in lab/layout.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Arch = Literal["x86_64", "aarch64", "s390x", "ppc64le", "i386", "riscv64"]
+# "direct": QEMU puts the kernel into memory and starts it there.
+Firmware = Literal["ovmf", "seabios", "edk2", "direct"]
+# Which kernel of an architecture: the one that Debian installs, the newest other series,
+# one with larger pages, one that the lab builds.
+Which = Literal["default", "newer", "16k", "odd"]
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A register in the text of the monitor's "info registers".
+
+    The truth files have one of base 16 in hex, another as a number.
+    """
+
+    pattern: str
+    base: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One architecture.
+
+    Attributes:
+        arch: the name that crashext and the truth files have for it.
+        debian: Debian's name of it.
+        qemu: the emulator.
+        machine: QEMU's ``-machine``.
+        cpu: QEMU's ``-cpu`` where a scenario asks for no other.
+        console: the kernel's ``console=``.
+        firmware: what a guest starts with where its scenario says nothing.
+        bios: the files to look for, of the firmwares that QEMU has to be told of.
+        kernels: the meta package of each kernel. One with a pattern's groups for the version
+            stands for the newest that fits.
+        symbols: those that the guest tells the addresses of, besides ``_text`` and its like.
+        place: a range of /proc/iomem and the symbol that it starts at.
+        registers: by the name in the truth files. A vCPU's text may lack one.
+        system_registers: those that only QEMU's gdbstub shows.
+        kernel_map: where the mapping starts that ``phys_base`` is counted from.
+        user_mode: matches the registers of a vCPU in user mode.
+    """
+
+    arch: Arch
+    debian: str
+    qemu: str
+    machine: str
+    cpu: str
+    console: str
+    firmware: Firmware
+    kernels: Mapping[Which, str]
+    symbols: tuple[str, ...]
+    registers: Mapping[str, Register]
+    user_mode: str
+    place: tuple[str, str] = ("Kernel code", "_text")
+    bios: Mapping[Firmware, tuple[str, ...]] = field(default_factory=dict)
+    system_registers: tuple[str, ...] = ()
+    kernel_map: int | None = None
+    byte_order: Literal["little", "big"] = "little"
+    word: int = 8
+
+
+#: Start of x86_64's mapping of the kernel: Linux arch/x86/include/asm/page_64_types.h.
+START_KERNEL_MAP = 0xFFFFFFFF80000000
+#: Where Debian and others keep the UEFI firmware that QEMU takes with -bios.
+_OVMF = ("/usr/share/ovmf/OVMF.fd", "/usr/share/qemu/OVMF.fd", "/usr/share/edk2/ovmf/OVMF.fd")
+_EDK2_ARM = ("/usr/share/qemu-efi-aarch64/QEMU_EFI.fd", "/usr/share/edk2/aarch64/QEMU_EFI.fd")
+
+_X86_64 = Target(
+    arch="x86_64",
+    debian="amd64",
+    qemu="qemu-system-x86_64",
+    machine="q35",
+    cpu="qemu64,+rdrand",
+    console="ttyS0",
+    firmware="ovmf",
+    bios={"ovmf": _OVMF},
+    kernels={
+        "default": "linux-image-cloud-amd64",
+        "newer": r"linux-image-(\d+)\.(\d+)-cloud-amd64",
+    },
+    symbols=(
+        *("init_top_pgt", "phys_base", "idt_table", "asm_exc_divide_error", "page_offset_base"),
+        "__pgtable_l5_enabled",
+    ),
+    registers={
+        "ip": Register(r"\b[RE]IP=([0-9a-f]+)"),
+        "cr3": Register(r"\bCR3=([0-9a-f]+)"),
+        "privilege": Register(r"\bCPL=(\d)", 10),
+        "halted": Register(r"\bHLT=(\d)", 10),
+    },
+    user_mode=r"CPL=3",
+    kernel_map=START_KERNEL_MAP,
+)
+
+_AARCH64 = Target(
+    arch="aarch64",
+    debian="arm64",
+    qemu="qemu-system-aarch64",
+    machine="virt",
+    cpu="cortex-a72",
+    console="ttyAMA0",
+    firmware="direct",
+    bios={"edk2": _EDK2_ARM},
+    kernels={
+        "default": "linux-image-cloud-arm64",
+        "newer": r"linux-image-(\d+)\.(\d+)-cloud-arm64",
+        "16k": r"linux-image-(\d+)\.(\d+)-arm64-16k",
+    },
+    symbols=(
+        *("swapper_pg_dir", "idmap_pg_dir", "init_pg_dir", "tramp_pg_dir", "reserved_pg_dir"),
+        *("memstart_addr", "kimage_voffset", "vabits_actual", "vectors"),
+    ),
+    # arch/arm64/kernel/setup.c, request_standard_resources(): the code starts at _text or
+    # _stext, as the kernel's version has it.
+    place=("Kernel data", "_sdata"),
+    registers={
+        "ip": Register(r"\bPC=([0-9a-f]+)"),
+        "privilege": Register(r"\bEL([0-3])[ht]\b", 10),
+    },
+    system_registers=(
+        *("TTBR0_EL1", "TTBR1_EL1", "TCR_EL1", "TTBR0_EL2", "TTBR1_EL2", "TCR_EL2", "HCR_EL2"),
+    ),
+    user_mode=r"\bEL0t\b",
+)
+
+TARGETS: Mapping[Arch, Target] = {target.arch: target for target in (_X86_64, _AARCH64)}

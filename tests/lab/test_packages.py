@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Packages of this machine and of others, with a stand-in for apt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import batch, kernels, packages
+from lab.errors import LabError, Unavailable
+from lab.packages import Apt
+from lab.scenarios import SCENARIOS
+
+TARGETS = """\
+http://mirror.example/debian/|bookworm|main|Packages|$(SIGNED_BY)
+http://mirror.example/debian/|bookworm|main|Translations|$(SIGNED_BY)
+http://mirror.example/debian/|bookworm|contrib|Packages|/usr/share/keyrings/archive.gpg
+http://mirror.example/debian/|bookworm|main|Packages|$(SIGNED_BY)
+"""
+FOREIGN = Apt("arm64", Path("apt.conf"))
+
+
+@pytest.fixture
+def apt_says(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    return lambda text: monkeypatch.setattr(packages, "run", lambda *_, **__: text)
+
+
+def _fail(*_: Any, **__: Any) -> str:
+    raise LabError("apt-cache: exit status 100: E: No packages found")
+
+
+@pytest.mark.parametrize(
+    ("meta", "depends", "release"),
+    [
+        ("cloud-amd64", "linux-image-6.1.0-56-cloud-amd64 (= 6.1.192-2)", "6.1.0-56-cloud-amd64"),
+        (
+            "6.12-cloud-amd64",
+            "linux-base, linux-image-6.12.117+deb12-cloud-amd64",
+            "6.12.117+deb12-cloud-amd64",
+        ),
+        ("6.12-arm64-16k", "linux-image-6.12.117+deb12-arm64-16k", "6.12.117+deb12-arm64-16k"),
+        ("s390x", "linux-image-6.1.0-50-s390x (= 6.1.176-1)", "6.1.0-50-s390x"),
+        ("686-pae", "linux-image-6.1.0-50-686-pae (= 6.1.176-1)", "6.1.0-50-686-pae"),
+    ],
+)
+def test_the_release_is_read_from_the_meta_package(
+    apt_says: Callable[[str], None], meta: str, depends: str, release: str
+) -> None:
+    apt_says(f"Package: linux-image-{meta}\nDepends: {depends}\nSize: 1\n")
+    assert kernels._release(Apt("amd64"), f"linux-image-{meta}") == release
+
+
+def test_a_kernel_of_another_flavour_is_no_release(apt_says: Callable[[str], None]) -> None:
+    apt_says("Package: linux-image-arm64\nDepends: linux-image-6.1.0-56-arm64-16k\n")
+    with pytest.raises(LabError, match="depends on no kernel"):
+        kernels._release(Apt("arm64"), "linux-image-arm64")
+
+
+def test_the_newest_series_is_taken(apt_says: Callable[[str], None]) -> None:
+    names = ("6.9-cloud-amd64", "6.12-cloud-amd64", "6.13-cloud-arm64", "6.14-cloud-amd64-x")
+    apt_says("".join(f"linux-image-{name}\n" for name in names))
+    pattern = r"linux-image-(\d+)\.(\d+)-cloud-amd64"
+    assert kernels._meta_package(Apt("amd64"), pattern) == "linux-image-6.12-cloud-amd64"
+
+
+def test_sources_are_the_machines_own_for_another_architecture() -> None:
+    assert packages.sources(TARGETS, "arm64") == (
+        "deb [arch=arm64] http://mirror.example/debian/ bookworm main\n"
+        "deb [arch=arm64 signed-by=/usr/share/keyrings/archive.gpg]"
+        " http://mirror.example/debian/ bookworm contrib\n"
+    )
+
+
+def test_an_index_read_in_part_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: Sequence[str | Path], **_: Any) -> str:
+        match [str(word) for word in command]:
+            case ["dpkg", *_]:
+                return "amd64\n"
+            case ["apt-get", "indextargets", *_]:
+                return TARGETS
+            case [_, setting, "apt-get", *_, "update"]:
+                assert setting == f"APT_CONFIG={tmp_path / 'arm64' / 'apt.conf'}"
+                raise LabError("apt-get: exit status 100: E: Some index files failed to download")
+        raise AssertionError(command)
+
+    monkeypatch.setattr(packages, "run", run)
+    foreign = packages.apt.__wrapped__("arm64", tmp_path)
+    assert foreign.config is not None
+    assert f'Dir::State::lists "{tmp_path}/arm64/lists";' in foreign.config.read_text()
+    assert packages.apt.__wrapped__("amd64", tmp_path) == Apt("amd64")
+
+
+def test_a_foreign_package_may_be_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "run", _fail)
+    with pytest.raises(Unavailable, match=r"^apt's index for arm64 lacks linux-image-arm64$"):
+        FOREIGN.show("linux-image-arm64")
+    with pytest.raises(LabError, match="run `apt-get update`") as own:
+        Apt("amd64").show("linux-image-amd64")
+    assert not isinstance(own.value, Unavailable)
+
+
+def test_only_guests_whose_packages_are_missing_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def get_kernel(target: Any, which: str, _: Any) -> None:
+        if target.arch == "aarch64" and which == "newer":
+            raise Unavailable("apt's index for arm64 lacks linux-image-arm64")
+
+    monkeypatch.setattr(batch, "get_kernel", get_kernel)
+    monkeypatch.setattr(batch, "busybox", lambda _: None)
+    said: list[str] = []
+    chosen = [s for s in SCENARIOS if s.name in ("ovmf-kaslr", "arm64-direct", "arm64-newer")]
+    assert batch._left_out(chosen, said.append) == {"arm64-newer"}
+    assert said == ["left out: arm64-newer: apt's index for arm64 lacks linux-image-arm64"]
