@@ -4,6 +4,7 @@
 #   make            build the crash plugin, qemufix.so
 #   make demo       a guest, its dump, crash gone wrong, and put right
 #   make test       everything: style, types, unit tests, real guests in real crash
+#   make test-arch  guests of further architectures
 #   make bench      measure, and print ratios
 #   make install    DESTDIR, PREFIX, EXTENSIONS_DIR
 #   make help       all targets
@@ -18,8 +19,9 @@ MANDIR := $(PREFIX)/share/man/man1
 EXTENSIONS_DIR ?= $(firstword $(wildcard /usr/lib64/crash/extensions) /usr/lib/crash/extensions)
 PYTEST_ARGS ?=
 # What sample-dumps makes, and the tests ask about: core is what people meet, states is
-# what a guest may be in the middle of. big is for `make bench`; built builds a kernel first.
-LAB_GROUPS ?= core states
+# what a guest may be in the middle of, arm64 is aarch64. arch is for `make test-arch`, big for
+# `make bench`; built builds a kernel first.
+LAB_GROUPS ?= core states arm64
 # crash and its pager want a terminal's name, even where there is no terminal.
 export TERM ?= dumb
 
@@ -76,6 +78,14 @@ unit: setup ## unit tests alone, on the committed samples
 test: check build sample-dumps ## everything
 	@echo "== pytest"
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+.PHONY: test-arch
+test-arch: setup ## guests of further architectures, and more of aarch64
+	@tools/setup.sh arch
+	@echo "== lab dumps"
+	@$(PYTHON) -m lab dumps --group arch
+	@echo "== pytest"
+	@$(PYTHON) -m pytest -m arch $(PYTEST_ARGS)
 
 .PHONY: demo
 demo: build ## a dump opened wrongly in crash, and put right

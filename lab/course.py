@@ -21,6 +21,9 @@ class Guest(Protocol):
     def machine(self) -> Machine:
         """The running QEMU."""
 
+    def listen(self) -> None:
+        """Take down what the guest has said, while the memory is as it says."""
+
     def dump(self) -> None:
         """Take the scenario's dumps of the stopped guest."""
 
@@ -58,6 +61,7 @@ class Reset:
 
     def take(self, guest: Guest) -> None:
         """Reset."""
+        guest.listen()
         guest.machine.qmp.execute("system_reset")
 
 

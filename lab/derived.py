@@ -128,6 +128,26 @@ DERIVED: tuple[Derived, ...] = (
         origin="qemu",
         make=_zero_notes,
     ),
+    Derived(
+        "arm64-notes-zeroed",
+        "a QEMU dump of aarch64 whose CPU state was wiped",
+        parent="arm64-uefi",
+        source="kdump",
+        format="kdump",
+        origin="qemu",
+        make=_zero_notes,
+        group="arm64",
+    ),
+    Derived(
+        "arm64-notes-zeroed-elf",
+        "the same as ELF",
+        parent="arm64-uefi",
+        source="elf",
+        format="elf",
+        origin="qemu",
+        make=_zero_notes,
+        group="arm64",
+    ),
 )
 
 
@@ -163,6 +183,7 @@ def _facts(derived: Derived, parent: dict[str, Any]) -> dict[str, Any]:
         **parent,
         "scenario": derived.name,
         "shows": derived.shows,
+        "group": derived.group,
         "origin": derived.origin,
         "dumps": [f"{derived.name}.{derived.format}"],
         "kernels": kernels,

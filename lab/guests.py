@@ -143,6 +143,7 @@ class _Guest:
         return {
             "scenario": self.scenario.name,
             "shows": self.scenario.shows,
+            "group": self.scenario.group,
             "arch": self.scenario.arch,
             "firmware": _firmware(self.scenario),
             "vcpus": self.scenario.vcpus,

@@ -96,7 +96,11 @@ class Machine:
 
     def system_registers(self, names: Sequence[str]) -> list[Mapping[str, int]]:
         """Each vCPU's registers of these names, as far as QEMU's gdbstub has them."""
-        return read_registers(self._stub, names)
+        running = self.qmp.execute("query-status")["running"]
+        found = read_registers(self._stub, names)  # which stops the guest
+        if running:
+            self.qmp.execute("cont")
+        return found
 
     def translate(self, vaddr: int) -> int | None:
         """The physical address that the first vCPU's page tables give; None if they have none."""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The table of guest states: what crash makes of each dump, and what qemufix does.
 
-A row is of a whole dump with the debug vmlinux at hand. crash is started the way people
-start it, without options; what it answers is read from its own tables.
+A row is of a whole dump with the debug vmlinux at hand, and of x86_64, whose dumps this machine's
+crash reads. crash is started the way people start it, without options; what it answers is read
+from its own tables.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ def truths(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The dump to ask of each scenario in ``folder``, with its truth; kdump before ELF."""
     for path in sorted(folder.glob("*.json")):
         truth = json.loads(path.read_text())
+        if truth["arch"] != "x86_64":
+            continue
         names = sorted(truth["dumps"], key=lambda name: (not name.endswith(".kdump"), name))
         present = [path.parent / name for name in names if (path.parent / name).exists()]
         if present:

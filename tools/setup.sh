@@ -3,12 +3,15 @@
 # Install what building, testing and the lab need: the Debian packages that are
 # missing (with sudo unless root), then a virtual environment in .venv from
 # Debian's own python3, which is the one that the plugin starts. Safe to repeat.
-# `setup.sh venv` leaves the Debian packages alone.
+# `setup.sh venv` leaves the Debian packages alone, `setup.sh arch` adds those that
+# `make test-arch` needs.
 set -eu
 cd "$(dirname "$0")/.."
 
-PACKAGES="crash makedumpfile qemu-system-x86 ovmf busybox-static kexec-tools
+PACKAGES="crash makedumpfile qemu-system-x86 ovmf qemu-system-arm qemu-efi-aarch64 busybox-static kexec-tools
 	ca-certificates cpio gcc libc6-dev liblzo2-dev make python3 python3-dev python3-libkdumpfile python3-venv"
+ARCH_PACKAGES="qemu-system-misc qemu-system-ppc gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
+	flex bison bc xz-utils"
 PYTHON=${PYTHON:-/usr/bin/python3}
 VENV=.venv
 STAMP=$VENV/.complete
@@ -57,5 +60,9 @@ make_venv() {
 	touch "$STAMP"
 }
 
-[ "${1:-}" = venv ] || install_packages
+case "${1:-}" in
+venv) ;;
+arch) PACKAGES="$PACKAGES $ARCH_PACKAGES" && install_packages ;;
+*) install_packages ;;
+esac
 make_venv
