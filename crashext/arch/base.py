@@ -234,6 +234,7 @@ class Architecture(Protocol):
         top_tables: names of the kernel's own top-level table, today's first.
         placement: the kernel variable that repeats where the image was placed.
         symbols: further symbols that the members below look at.
+        notes_name_tables: whether the notes of a dump say which page tables a vCPU uses.
     """
 
     name: str
@@ -245,6 +246,7 @@ class Architecture(Protocol):
     top_tables: tuple[str, ...]
     placement: str
     symbols: tuple[str, ...]
+    notes_name_tables: bool
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs of a dump; malformed notes are left out."""

@@ -79,6 +79,7 @@ class Toy:
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
     placement = "kimage_voffset"
     symbols: tuple[str, ...] = ()
+    notes_name_tables = True
 
     def cpus(self, notes: Sequence[Note]) -> tuple[ToyCpu, ...]:
         states = [struct.unpack_from("<QQ", n.desc) for n in notes if n.name == "TOY"]

@@ -53,7 +53,7 @@ def parameters(folder: Path) -> list[Any]:
         pytest.param(
             dump, truth, given, cpu,
             id=f"{dump.name}-{'vmlinux' if given else 'alone'}-{'cpu' if cpu else 'nocpu'}",
-            marks=pytest.mark.arch if truth["group"] == "arch" else (),
+            marks=pytest.mark.arch if truth.get("group") == "arch" else (),
         )
         for dump, truth in cases(folder)
         for given in (True, False)

@@ -29,6 +29,7 @@ class AArch64:
     #: arch/arm64/mm/mmu.c, set before anything else is (kernel/head.S).
     placement = "kimage_voffset"
     symbols: tuple[str, ...] = ("memstart_addr",)
+    notes_name_tables = False
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have an NT_PRSTATUS note."""

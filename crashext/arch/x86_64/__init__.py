@@ -36,6 +36,7 @@ class X86_64:
         *("idt_table", "boot_params", "__pgtable_l5_enabled", "page_offset_base", "vmemmap_base"),
         *("level3_kernel_pgt", "level4_kernel_pgt"),
     )
+    notes_name_tables = True
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have a QEMU note."""

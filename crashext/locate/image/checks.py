@@ -202,7 +202,10 @@ def accounts_for_itself(image: Image) -> bool:
     """True for an image that all of memory bears out, whatever no vCPU or vmlinux tells."""
     placement, top_table = image.own_checks
     needed = {top_table, "linux_banner", body.NAME, accounting.DIRECT_MAP, accounting.MEMORY_MAP}
-    # Not every kernel lets its variable be found without a vmlinux.
+    if image.arch.notes_name_tables:
+        # Whoever wiped them, or could not forge them, has to lay out all of the rest.
+        return needed | {placement} <= set(image.held) and image.symbols.origin == "kallsyms"
+    # Without a vmlinux not every kernel lets its variable be found.
     return needed <= set(image.held) and image.checks[placement].held is not False
 
 

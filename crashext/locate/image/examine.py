@@ -34,7 +34,7 @@ def examine(context: Context, image: Image) -> None:
     _symbols_from_vmcoreinfo(image)
     # Offsets worked out with the symbols of another build mean nothing.
     image.kaslr_offset = own_kaslr_offset(context, image)
-    if not context.tables_told:
+    if not context.arch.notes_name_tables:
         banner_before_kallsyms(context, image)
         if image.banner is not None:
             verify(context, image)
