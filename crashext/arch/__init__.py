@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .aarch64 import AArch64
 from .base import Architecture
+from .s390x import S390x
 from .x86_64 import X86_64
 
 __all__ = [
@@ -15,12 +16,12 @@ __all__ = [
     "architectures_of",
 ]
 
-ARCHITECTURES: tuple[Architecture, ...] = (X86_64(), AArch64())
+ARCHITECTURES: tuple[Architecture, ...] = (X86_64(), AArch64(), S390x())
 
 #: What QEMU writes as utsname.machine, whatever the guest (dump/dump.c, target/*/arch_dump.c).
 QEMU_MACHINES = ("x86_64", "i686", "S390X", "Unknown")
 #: crash's names (pc->machine_type) to those of :class:`crashext.dumps.base.Dump`.
-CRASH_MACHINES = {"X86_64": "x86_64", "ARM64": "aarch64", "X86": "i386"}
+CRASH_MACHINES = {"X86_64": "x86_64", "ARM64": "aarch64", "X86": "i386", "S390X": "s390x"}
 
 
 def architectures_of(arch: str) -> tuple[Architecture, ...]:

@@ -232,7 +232,7 @@ class Architecture(Protocol):
         image_align: what the image's physical and virtual start are multiples of.
         pagings: shapes of page tables, those to try where nothing tells.
         top_tables: names of the kernel's own top-level table, today's first.
-        placement: the kernel variable that repeats where the image was placed.
+        placements: names of the kernel variable that repeats where the image was placed.
         symbols: further symbols that the members below look at.
         notes_name_tables: whether the notes of a dump say which page tables a vCPU uses.
     """
@@ -244,7 +244,7 @@ class Architecture(Protocol):
     image_align: int
     pagings: tuple[Paging, ...]
     top_tables: tuple[str, ...]
-    placement: str
+    placements: tuple[str, ...]
     symbols: tuple[str, ...]
     notes_name_tables: bool
 
@@ -269,8 +269,8 @@ class Architecture(Protocol):
     def said_text(self, info: Vmcoreinfo) -> int | None:
         """The run-time address of ``_text`` that a VMCOREINFO implies, None where it does not."""
 
-    def stored_voffset(self, value: int) -> int:
-        """The voffset that the word in the variable ``placement`` means."""
+    def stored_voffset(self, value: int, start: int) -> int:
+        """The voffset that a word in that variable means, of an image at physical ``start``."""
 
     def phys_base(self, voffset: int) -> int | None:
         """The signed phys_base of that placement; None where there is no such notion."""

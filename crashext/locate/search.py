@@ -109,7 +109,7 @@ def _find_twins(context: Context, images: list[Image]) -> None:
 
 def _build_of(context: Context, image: Image) -> banner.Build | None:
     """What other images of the build of ``image`` have in common with it."""
-    linux_banner, placement = image.vaddr("linux_banner"), image.vaddr(context.arch.placement)
+    linux_banner, placement = image.vaddr("linux_banner"), image.vaddr(*context.arch.placements)
     text, offset, words = image.text_vaddr, image.kaslr_offset, image.banner
     if linux_banner is None or placement is None or text is None:
         return None

@@ -77,7 +77,7 @@ class Toy:
     image_align = BLOCK
     pagings: tuple[Paging, ...] = (SHAPE,)
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
-    placement = "kimage_voffset"
+    placements: tuple[str, ...] = ("kimage_voffset",)
     symbols: tuple[str, ...] = ()
     notes_name_tables = True
 
@@ -104,7 +104,7 @@ class Toy:
         stext = info.symbol("_stext")
         return None if stext is None else stext & -BLOCK
 
-    def stored_voffset(self, value: int) -> int:
+    def stored_voffset(self, value: int, start: int) -> int:
         return value
 
     def phys_base(self, voffset: int) -> int | None:

@@ -27,7 +27,7 @@ class AArch64:
     pagings: tuple[Paging, ...] = layout.PAGINGS
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
     #: arch/arm64/mm/mmu.c, set before anything else is (kernel/head.S).
-    placement = "kimage_voffset"
+    placements: tuple[str, ...] = ("kimage_voffset",)
     symbols: tuple[str, ...] = ("memstart_addr",)
     notes_name_tables = False
 
@@ -60,7 +60,7 @@ class AArch64:
         """See :func:`layout.text_vaddr`."""
         return layout.text_vaddr(info)
 
-    def stored_voffset(self, value: int) -> int:
+    def stored_voffset(self, value: int, start: int) -> int:
         """From the variable ``kimage_voffset``: itself."""
         return value
 

@@ -30,7 +30,7 @@ class X86_64:
     #: init_top_pgt since 4.13, init_level4_pgt before; VMCOREINFO calls it swapper_pg_dir.
     top_tables: tuple[str, ...] = ("init_top_pgt", "init_level4_pgt", "swapper_pg_dir")
     #: arch/x86/kernel/head_64.S
-    placement = "phys_base"
+    placements: tuple[str, ...] = ("phys_base",)
     symbols: tuple[str, ...] = (
         *idt.HANDLERS,
         *("idt_table", "boot_params", "__pgtable_l5_enabled", "page_offset_base", "vmemmap_base"),
@@ -67,7 +67,7 @@ class X86_64:
         stext = info.symbol("_stext")
         return None if stext is None else stext & -self.image_align
 
-    def stored_voffset(self, value: int) -> int:
+    def stored_voffset(self, value: int, start: int) -> int:
         """From the variable ``phys_base``."""
         return layout.voffset_of(signed64(value))
 

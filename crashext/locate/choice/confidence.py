@@ -76,5 +76,5 @@ def is_rival(image: Image) -> bool:
     if whole is None:
         return bool(image.running)
     # A placement that was read from the variable itself bears nothing out.
-    traces = set(image.held) - {image.arch.placement}
+    traces = set(image.held) - {image.arch.placements[0]}
     return bool(whole.held) or (whole.held is None and len(traces) > 1)

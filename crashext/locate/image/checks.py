@@ -55,12 +55,14 @@ def read_banner(context: Context, paddr: int) -> bytes | None:
 
 def check_placement(context: Context, image: Image) -> Evidence:
     """The kernel's own variable for it says the same."""
-    name = image.arch.placement
-    vaddr = image.vaddr(name)
+    name = image.arch.placements[0]
+    vaddr, text = image.vaddr(*image.arch.placements), image.text_vaddr
     value = None if vaddr is None else context.memory.word(image.paddr(vaddr))
-    if vaddr is None or value is None:
-        return Evidence(name, "symbol not known" if vaddr is None else "not in the dump")
-    held = image.arch.stored_voffset(value) == image.voffset
+    if vaddr is None or text is None or value is None:
+        missing = vaddr is None or text is None
+        return Evidence(name, "symbol not known" if missing else "not in the dump")
+    start = image.paddr(context.image_start(text))
+    held = image.arch.stored_voffset(value, start) == image.voffset
     return Evidence(name, f"variable at {image.paddr(vaddr):#x} is {hex64(value)}", held)
 
 
@@ -103,7 +105,7 @@ def _unmapped(context: Context, image: Image, root: int, text: int) -> Evidence:
 
 def _landmarks(image: Image) -> list[int]:
     """Run-time addresses all over the image."""
-    names = ("linux_banner", image.arch.placement, *image.arch.top_tables)
+    names = ("linux_banner", *image.arch.placements, *image.arch.top_tables)
     return [vaddr for name in names if (vaddr := image.vaddr(name)) is not None]
 
 
@@ -135,7 +137,7 @@ def check_build_id(context: Context, image: Image) -> Evidence:
     if start is None or stop is None or not 0 < stop - start <= _NOTES_MAX:
         return Evidence(name, "symbol not known")
     notes = context.memory.get(image.paddr(start), stop - start)
-    found = None if notes is None else find_build_id(notes)
+    found = None if notes is None else find_build_id(notes, image.arch.byte_order)
     if found is None:
         return Evidence(name, "no build ID readable in the image")
     image.build_id = found

@@ -92,11 +92,12 @@ def banner_stands(context: Context, voffset: int, offset: int | None) -> bool:
 
 def contradicted(context: Context, voffset: int, offset: int | None) -> bool:
     """True when the kernel's own variable, where this placement puts it, says another one."""
-    linked = context.linked(context.arch.placement)
-    if linked is None or offset is None:
+    linked, text = context.linked(*context.arch.placements), context.linked("_text", "_stext")
+    if linked is None or text is None or offset is None:
         return False
     value = context.memory.word((linked + offset - voffset) & MASK64)
-    return value is not None and context.arch.stored_voffset(value) != voffset
+    start = (context.image_start(text) + offset - voffset) & MASK64
+    return value is not None and context.arch.stored_voffset(value, start) != voffset
 
 
 def traces_stand(context: Context, voffset: int, offset: int | None) -> bool:
@@ -153,7 +154,12 @@ def _image_runs(context: Context, image: Image, root: int, paging: Paging) -> li
 
 def _symbols_from_vmcoreinfo(image: Image) -> None:
     """Few, but enough for some checks: only those of a text that page tables bear out."""
-    for info in image.infos:
-        image.symbols = KnownSymbols(info.symbols, "VMCOREINFO")
-        image.build_id = info.build_id
+    info = image.info
+    if info is None:
         return
+    image.build_id = info.build_id
+    known = image.symbols
+    if isinstance(known, KnownSymbols) and image.has_symbols:
+        image.symbols = KnownSymbols({**info.symbols, **known.addresses}, known.origin)
+    else:
+        image.symbols = KnownSymbols(info.symbols, "VMCOREINFO")

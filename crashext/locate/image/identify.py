@@ -34,7 +34,7 @@ _WANTED = (
 def wanted(context: Context) -> frozenset[str]:
     """The symbols that anything here looks at."""
     arch = context.arch
-    return frozenset((*_WANTED, *arch.top_tables, arch.placement, *arch.symbols))
+    return frozenset((*_WANTED, *arch.top_tables, *arch.placements, *arch.symbols))
 
 
 def identify(context: Context, image: Image, runs: list[Run]) -> None:
@@ -51,7 +51,10 @@ def identify(context: Context, image: Image, runs: list[Run]) -> None:
             image.banner = bytes(match.group()[:-1]) if match else None
         found = kallsyms.decode(block, starts, wanted(context), layout)
         if found:
-            image.symbols = KnownSymbols(told | found, "kallsyms")
+            # Without CONFIG_KALLSYMS_ALL it has functions alone.
+            whole = any(name in found for name in context.arch.top_tables)
+            origin = "kallsyms" if whole else "kallsyms of functions"
+            image.symbols = KnownSymbols(told | found, origin)
             return
 
 

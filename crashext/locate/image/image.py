@@ -106,7 +106,7 @@ class Image:
     @property
     def own_checks(self) -> tuple[str, str]:
         """Names of the two checks of what only the kernel itself writes."""
-        return self.arch.placement, self.arch.top_tables[0]
+        return self.arch.placements[0], self.arch.top_tables[0]
 
     @property
     def held(self) -> tuple[str, ...]:

@@ -43,7 +43,10 @@ def propose(context: Context) -> Iterator[Proposal]:
 def of_vmlinux(context: Context, vmlinux: Vmlinux) -> Build | None:
     """What the vmlinux says to look for, None where it lacks a symbol."""
     text, banner = vmlinux.first("_text", "_stext"), vmlinux.banner
-    linux_banner, placement = vmlinux.symbol("linux_banner"), vmlinux.symbol(context.arch.placement)
+    linux_banner, placement = (
+        vmlinux.symbol("linux_banner"),
+        vmlinux.first(*context.arch.placements),
+    )
     if banner is None or text is None or linux_banner is None or placement is None:
         return None
     return Build(banner, context.image_start(text), linux_banner, placement)
@@ -74,7 +77,7 @@ def _placed(context: Context, build: Build, start: int) -> tuple[int, int] | Non
     value = context.memory.word(start + build.placement - build.base)
     if value is None:
         return None
-    voffset = context.arch.stored_voffset(value)
+    voffset = context.arch.stored_voffset(value, start)
     offset = (start + voffset - build.base) & MASK64
     known = context.plausible(voffset) and context.arch.is_kaslr_offset(offset)
     return (voffset, offset) if known else None
