@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .aarch64 import AArch64
 from .base import Architecture
+from .ppc64le import Ppc64le
 from .s390x import S390x
 from .x86_64 import X86_64
 
@@ -16,12 +17,18 @@ __all__ = [
     "architectures_of",
 ]
 
-ARCHITECTURES: tuple[Architecture, ...] = (X86_64(), AArch64(), S390x())
+ARCHITECTURES: tuple[Architecture, ...] = (X86_64(), AArch64(), S390x(), Ppc64le())
 
 #: What QEMU writes as utsname.machine, whatever the guest (dump/dump.c, target/*/arch_dump.c).
 QEMU_MACHINES = ("x86_64", "i686", "S390X", "Unknown")
 #: crash's names (pc->machine_type) to those of :class:`crashext.dumps.base.Dump`.
-CRASH_MACHINES = {"X86_64": "x86_64", "ARM64": "aarch64", "X86": "i386", "S390X": "s390x"}
+CRASH_MACHINES = {
+    "X86_64": "x86_64",
+    "ARM64": "aarch64",
+    "X86": "i386",
+    "S390X": "s390x",
+    "PPC64": "ppc64le",
+}
 
 
 def architectures_of(arch: str) -> tuple[Architecture, ...]:

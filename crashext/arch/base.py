@@ -26,7 +26,8 @@ class Paging:
     """One way of translating addresses: the shape of a tree of page tables.
 
     ``levels`` of tables, ``va_bits`` of a virtual address that they translate (the rest
-    repeats the top one), ``page_size`` in bytes of the smallest page.
+    repeats the top one), ``page_size`` in bytes of the smallest page. Both are 0 where the
+    image is mapped without a tree of tables in memory.
     """
 
     levels: int
@@ -230,11 +231,16 @@ class Architecture(Protocol):
         byte_order: of the guest's memory.
         word: bytes of a pointer.
         image_align: what the image's physical and virtual start are multiples of.
+        dense_text: how far behind the image's start its text is code, without padding.
+        linear: True where every image has the same voffset: a program counter alone tells then
+            which image a vCPU executes.
         pagings: shapes of page tables, those to try where nothing tells.
         top_tables: names of the kernel's own top-level table, today's first.
         placements: names of the kernel variable that repeats where the image was placed.
         symbols: further symbols that the members below look at.
         notes_name_tables: whether the notes of a dump say which page tables a vCPU uses.
+        privileged: those of its checks that no program in the guest can forge, since they look
+            at physical memory that programs never get.
     """
 
     name: str
@@ -242,11 +248,14 @@ class Architecture(Protocol):
     byte_order: ByteOrder
     word: int
     image_align: int
+    dense_text: int
+    linear: bool
     pagings: tuple[Paging, ...]
     top_tables: tuple[str, ...]
     placements: tuple[str, ...]
     symbols: tuple[str, ...]
     notes_name_tables: bool
+    privileged: tuple[str, ...]
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs of a dump; malformed notes are left out."""

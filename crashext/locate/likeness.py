@@ -90,14 +90,19 @@ def is_hollow(context: Context, text_paddr: int) -> bool:
 
     Those that the dump lacks count as empty: whoever filters a dump keeps the kernel.
     """
-    pages = range(text_paddr, text_paddr + TEXT_LEAST, PAGE_SIZE)
-    found = filled(context, SystemRandom().sample(pages, _DRAWN))
+    found = filled(context, SystemRandom().sample(_text_pages(context, text_paddr), _DRAWN))
     return found.different + found.missing >= _DRAWN - 1
 
 
-def text_places(text_paddr: int) -> list[int]:
+def _text_pages(context: Context, text_paddr: int) -> range:
+    """Pages of an image that starts at ``text_paddr`` which are surely code."""
+    start = text_paddr + context.arch.dense_text
+    return range(start, start + TEXT_LEAST, PAGE_SIZE)
+
+
+def text_places(context: Context, text_paddr: int) -> list[int]:
     """Pages of the text that starts at ``text_paddr``: some always the same, some by lot."""
-    pages = range(text_paddr, text_paddr + TEXT_LEAST, PAGE_SIZE)
+    pages = _text_pages(context, text_paddr)
     drawn = SystemRandom().sample(pages, _DRAWN)
     return [*fixed_pages(pages, _FEWEST), *drawn]
 

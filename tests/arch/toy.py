@@ -75,11 +75,14 @@ class Toy:
     byte_order: ByteOrder = "little"
     word = 8
     image_align = BLOCK
+    dense_text = 0
+    linear = False
     pagings: tuple[Paging, ...] = (SHAPE,)
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
     placements: tuple[str, ...] = ("kimage_voffset",)
     symbols: tuple[str, ...] = ()
     notes_name_tables = True
+    privileged: tuple[str, ...] = ()
 
     def cpus(self, notes: Sequence[Note]) -> tuple[ToyCpu, ...]:
         states = [struct.unpack_from("<QQ", n.desc) for n in notes if n.name == "TOY"]

@@ -24,12 +24,15 @@ class AArch64:
     byte_order: ByteOrder = "little"
     word = 8
     image_align = layout.IMAGE_ALIGN
+    dense_text = 0
+    linear = False
     pagings: tuple[Paging, ...] = layout.PAGINGS
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
     #: arch/arm64/mm/mmu.c, set before anything else is (kernel/head.S).
     placements: tuple[str, ...] = ("kimage_voffset",)
     symbols: tuple[str, ...] = ("memstart_addr",)
     notes_name_tables = False
+    privileged: tuple[str, ...] = ()
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have an NT_PRSTATUS note."""

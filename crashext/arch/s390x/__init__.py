@@ -21,12 +21,16 @@ class S390x:
     byte_order: ByteOrder = "big"
     word = 8
     image_align = layout.IMAGE_ALIGN
+    dense_text = 0
+    linear = False
     pagings: tuple[Paging, ...] = layout.KERNEL_PAGINGS
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
     #: struct vm_layout since 6.10, which starts with what was a variable before; both are
     #: set by the boot code (arch/s390/boot/startup.c).
     placements: tuple[str, ...] = ("vm_layout", "__kaslr_offset")
     symbols: tuple[str, ...] = ("vmemmap",)
+    privileged: tuple[str, ...] = (lowcore.SOURCE,)
+    notes_name_tables = True
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have an NT_PRSTATUS note."""

@@ -26,6 +26,8 @@ class X86_64:
     byte_order: ByteOrder = "little"
     word = 8
     image_align = layout.PMD_SIZE
+    dense_text = 0
+    linear = False
     pagings: tuple[Paging, ...] = (layout.FOUR_LEVELS, layout.FIVE_LEVELS)
     #: init_top_pgt since 4.13, init_level4_pgt before; VMCOREINFO calls it swapper_pg_dir.
     top_tables: tuple[str, ...] = ("init_top_pgt", "init_level4_pgt", "swapper_pg_dir")
@@ -37,6 +39,7 @@ class X86_64:
         *("level3_kernel_pgt", "level4_kernel_pgt"),
     )
     notes_name_tables = True
+    privileged: tuple[str, ...] = ()
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have a QEMU note."""

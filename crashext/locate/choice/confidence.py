@@ -24,7 +24,7 @@ def confidence(image: Image) -> Confidence:
         return "none"
     if failed & {"linux_banner", "build_id"} or not held:
         return "weak"
-    if image.cpus:
+    if image.cpus or (image.arch.linear and image.witnesses):
         return _of_live(image, held)
     if image.captured_by is not None and image.captured_by.running:
         return _of_crashed(image, held)

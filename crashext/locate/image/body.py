@@ -37,7 +37,7 @@ def check(context: Context, image: Image) -> Evidence:
     if vmlinux is not None and image.symbols.origin == "vmlinux":
         found = of_build(context, vmlinux, image.paddr, image.kaslr_offset or 0)
         return found.evidence(NAME, "are the vmlinux's")
-    places = [] if image.text_paddr is None else text_places(image.text_paddr)
+    places = [] if image.text_paddr is None else text_places(context, image.text_paddr)
     return filled(context, places).evidence(NAME, "are filled as a kernel's are")
 
 
@@ -62,7 +62,7 @@ def of_build(
 
 def like_twin(context: Context, image: Image, distance: int) -> Comparison:
     """Compare the pages ``distance`` further on in physical memory with those of ``image``."""
-    spots = [] if image.text_paddr is None else text_places(image.text_paddr)
+    spots = [] if image.text_paddr is None else text_places(context, image.text_paddr)
     return compare(
         context,
         lambda paddr: context.memory.get(paddr, PAGE_SIZE),

@@ -202,13 +202,16 @@ def verify(context: Context, image: Image) -> None:
 
 def accounts_for_itself(image: Image) -> bool:
     """True for an image that all of memory bears out, whatever no vCPU or vmlinux tells."""
-    placement, top_table = image.own_checks
-    needed = {top_table, "linux_banner", body.NAME, accounting.DIRECT_MAP, accounting.MEMORY_MAP}
-    if image.arch.notes_name_tables:
-        # Whoever wiped them, or could not forge them, has to lay out all of the rest.
-        return needed | {placement} <= set(image.held) and image.symbols.origin == "kallsyms"
+    (placement, top_table), held = image.own_checks, set(image.held)
+    needed = {top_table, "linux_banner", body.NAME}
+    # What lies, or is named, where no program's memory is need not account for the rest.
+    if not held & set(image.arch.privileged):
+        needed |= {accounting.DIRECT_MAP, accounting.MEMORY_MAP}
+        # A forger of an image that vCPUs could tell has to lay out all of the rest as well.
+        if image.arch.notes_name_tables:
+            return needed | {placement} <= held and image.symbols.origin == "kallsyms"
     # Without a vmlinux not every kernel lets its variable be found.
-    return needed <= set(image.held) and image.checks[placement].held is not False
+    return needed <= held and image.checks[placement].held is not False
 
 
 def _note(image: Image, evidence: Evidence) -> None:

@@ -158,8 +158,4 @@ def _symbols_from_vmcoreinfo(image: Image) -> None:
     if info is None:
         return
     image.build_id = info.build_id
-    known = image.symbols
-    if isinstance(known, KnownSymbols) and image.has_symbols:
-        image.symbols = KnownSymbols({**info.symbols, **known.addresses}, known.origin)
-    else:
-        image.symbols = KnownSymbols(info.symbols, "VMCOREINFO")
+    image.symbols = KnownSymbols(info.symbols, "VMCOREINFO")

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ppc64le, as :class:`crashext.arch.base.Architecture` asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ...dumps.base import ByteOrder, Note
+from ...vmcoreinfo import Vmcoreinfo
+from ..base import AddressSpace, Cpu, Evidence, Memory, Paging, Proposal, Search, View
+from . import entry, layout
+from .paging import LinearMapping, RadixTables
+from .registers import cpu_states
+
+
+class Ppc64le:
+    """The descriptor; it has no state."""
+
+    name = "ppc64le"
+    #: What order a dump has says nothing of the guest's: see :mod:`.registers`.
+    dump_arches: tuple[str, ...] = ("ppc64le", "ppc64")
+    byte_order: ByteOrder = "little"
+    word = 8
+    image_align = layout.IMAGE_ALIGN
+    dense_text = layout.DENSE_TEXT
+    linear = True
+    pagings: tuple[Paging, ...] = layout.PAGINGS
+    top_tables: tuple[str, ...] = ("swapper_pg_dir",)
+    #: arch/powerpc/mm/init_64.c, set by relocate() in head_64.S.
+    placements: tuple[str, ...] = ("kernstart_addr",)
+    symbols: tuple[str, ...] = ("vmemmap",)
+    privileged: tuple[str, ...] = (entry.NAME,)
+    notes_name_tables = False
+
+    def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
+        """The vCPUs that have an NT_PRSTATUS note."""
+        return cpu_states(notes)
+
+    def tables(self, memory: Memory, root: int, paging: Paging, ram_end: int) -> AddressSpace:
+        """The kernel's quadrant of the address space."""
+        if paging.levels:
+            return RadixTables(memory, root, paging)
+        return LinearMapping(memory, root, ram_end)
+
+    def is_image_vaddr(self, vaddr: int) -> bool:
+        """See :func:`layout.is_image_vaddr`."""
+        return layout.is_image_vaddr(vaddr)
+
+    def is_voffset(self, voffset: int, ram_end: int) -> bool:
+        """True for the one there is."""
+        return voffset == layout.PAGE_OFFSET
+
+    def is_kaslr_offset(self, value: int) -> bool:
+        """See :func:`layout.is_kaslr_offset`."""
+        return layout.is_kaslr_offset(value)
+
+    def said_voffset(self, info: Vmcoreinfo) -> int | None:
+        """No text says it: there is only one."""
+        return layout.PAGE_OFFSET
+
+    def said_text(self, info: Vmcoreinfo) -> int | None:
+        """``_stext`` is the first of the image (arch/powerpc/kernel/vmlinux.lds.S)."""
+        return info.symbol("_stext")
+
+    def stored_voffset(self, value: int, start: int) -> int:
+        """From ``kernstart_addr``."""
+        return layout.stored_voffset(value, start)
+
+    def phys_base(self, voffset: int) -> None:
+        """No such notion."""
+        return
+
+    def window_starts_image(self, vaddr: int) -> bool:
+        """All of RAM is mapped with the image."""
+        return False
+
+    def ways(self, search: Search) -> Iterator[Proposal]:
+        """The kernel's entry, at physical address 0."""
+        return entry.propose(search)
+
+    def checks(self, search: Search, image: View) -> Iterator[Evidence]:
+        """The kernel's entry."""
+        yield entry.check(search, image)
+
+    def pagings_in_use(self, search: Search, image: View) -> tuple[Paging, ...]:
+        """Those with the page size that VMCOREINFO says, where there is one."""
+        size = None if image.info is None else image.info.pagesize
+        return tuple(p for p in self.pagings if size in (None, p.page_size)) or self.pagings
+
+    def top_table_unused(self, search: Search, image: View, root: int) -> bool:
+        """True while it is empty."""
+        table = search.memory.get(root, 4096)
+        return table is not None and not any(table)
+
+    def boot_kaslr_offset(self, search: Search, image: View) -> int | None:
+        """How far the image is from physical 0, for which it is linked."""
+        text = image.text_vaddr
+        return None if text is None else text - layout.PAGE_OFFSET
+
+    def phys_offset(self, search: Search, image: View) -> int | None:
+        """The linear mapping starts with physical address 0, always: no such notion."""
+        return None
+
+    def direct_maps(self, search: Search, image: View) -> Iterator[int]:
+        """The linear mapping."""
+        yield layout.PAGE_OFFSET
+
+    def memory_maps(self, search: Search, image: View) -> Iterator[int]:
+        """``vmemmap``; only the radix MMU maps it by tables that are in memory."""
+        vaddr = image.vaddr("vmemmap")
+        value = None if vaddr is None else search.memory.u64(image.paddr(vaddr))
+        if value:
+            yield value
+
+    def crash_args(self, search: Search, image: View) -> tuple[str, ...]:
+        """None: the linear mapping needs none."""
+        return ()
