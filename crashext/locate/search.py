@@ -139,7 +139,7 @@ def _never_ran(context: Context, vmlinux: Vmlinux, distance: int) -> bool:
 
     Boot loaders leave such copies behind; the variable is among the first that a kernel sets.
     """
-    word, linked = context.arch.word, vmlinux.symbol(context.arch.placement)
+    word, linked = context.arch.word, vmlinux.symbol(context.arch.placements[0])
     initial = None if linked is None else vmlinux.read(linked, word)
     if linked is None or initial is None:
         return False
