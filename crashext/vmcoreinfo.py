@@ -29,11 +29,13 @@ class Vmcoreinfo:
         values: key to raw text, as in ``OSRELEASE=...``; of a repeated key the first.
         symbols: ``SYMBOL(name)`` to its run-time virtual address.
         numbers: ``NUMBER(name)`` to its raw text; :meth:`number` reads one.
+        text: what was parsed, up to its NUL.
     """
 
     values: Mapping[str, str]
     symbols: Mapping[str, int]
     numbers: Mapping[str, str]
+    text: bytes = b""
 
     @property
     def osrelease(self) -> str | None:
@@ -83,12 +85,13 @@ def parse(text: bytes) -> Vmcoreinfo:
     values: dict[str, str] = {}
     symbols: dict[str, int] = {}
     numbers: dict[str, str] = {}
-    for line in text[:MAX_SIZE].split(b"\0", 1)[0].split(b"\n"):
+    text = text[:MAX_SIZE].split(b"\0", 1)[0]
+    for line in text.split(b"\n"):
         key, equals, value = line.partition(b"=")
         if equals and line.isascii():
             _add(key.decode(), value.decode(), values, symbols, numbers)
     return Vmcoreinfo(
-        MappingProxyType(values), MappingProxyType(symbols), MappingProxyType(numbers)
+        MappingProxyType(values), MappingProxyType(symbols), MappingProxyType(numbers), text
     )
 
 

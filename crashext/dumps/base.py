@@ -60,6 +60,8 @@ class Dump(ABC):
         vmcoreinfo: the descriptor of the VMCOREINFO note, NULs stripped, or None.
         complete: False when the file is cut off or flagged incomplete.
         warnings: what looked odd on opening, a line each.
+        lacks: memory of the guest that its writer should have put there and did not, in a
+            line; None where nothing says so.
     """
 
     path: str
@@ -75,6 +77,7 @@ class Dump(ABC):
     vmcoreinfo: bytes | None
     complete: bool
     warnings: tuple[str, ...] = ()
+    lacks: str | None = None
 
     @property
     def ram_bytes(self) -> int:

@@ -11,6 +11,7 @@ from ..errors import CorruptDump, ExcludedPage, MissingMemory, TruncatedPage, Un
 from ..notes import MOST_NOTES, NOTE_SIZE, note_named, walk_notes
 from ..text import printable
 from .base import Dump, Note
+from .displaced import displacement
 from .elf_types import MAGIC, PT_LOAD, PT_NOTE, ElfHeader, Segment, read_header
 from .intervals import Piece, PieceMap, close_up, ram_of
 from .plain import PlainDump
@@ -61,6 +62,7 @@ class ElfDump(PlainDump):
         self.header = read_header(source)
         self.byte_order = self.header.byte_order
         self.arch = self.header.arch
+        self._early = displacement(source, self.header) if source.complete else 0
         self.notes = self._read_notes()
         self._refuse_foreign()
         note = note_named(self.notes, "VMCOREINFO")
@@ -109,14 +111,14 @@ class ElfDump(PlainDump):
         room, budget = _MAX_NOTES, self._source.budget
         for segment in self.header.segments:
             if segment.p_type == PT_NOTE and room > 0:
-                size = min(segment.p_filesz, room)
+                size = min(segment.p_filesz - self._early, room)
                 # What becomes notes is a copy.
                 budget.hold(2 * min(size, self._source.size), "its notes", self.path)
                 data = self._source.pread(segment.p_offset, size) if self._inside(segment) else b""
                 room -= max(len(data), _LEAST_NOTES)
                 if len(data) < size:
                     self._cut_off(segment.p_offset, f"notes of {segment.p_filesz} bytes")
-                elif size < segment.p_filesz:
+                elif size == room:
                     self.warnings += (f"{self.path}: notes of more than {_MAX_NOTES} bytes",)
                 align = 8 if segment.p_align == 8 else 4
                 left = MOST_NOTES - len(notes)
@@ -163,7 +165,7 @@ class ElfDump(PlainDump):
                 )
             for column, value in zip(
                 (starts, spans, sizes, places),
-                (segment.p_paddr, span, segment.p_filesz, segment.p_offset),
+                (segment.p_paddr, span, segment.p_filesz, segment.p_offset - self._early),
                 strict=True,
             ):
                 column.append(value)
@@ -172,6 +174,12 @@ class ElfDump(PlainDump):
         described = close_up((starts[i], starts[i] + spans[i]) for i in order if spans[i])
         self.ram = ram_of(described, self._source.budget, self.path)
         self._check_size(max(map(int.__add__, places, sizes), default=0))
+        if self._early:
+            side = "before" if self._early > 0 else "behind"
+            self.warnings += (
+                f"{self.path}: the memory lies {abs(self._early)} bytes {side} where the program "
+                "headers say (QEMU wrote other notes than it had reckoned with); read as it lies",
+            )
 
     def _check_size(self, end: int) -> None:
         have = self._source.size

@@ -64,12 +64,14 @@ class _Layout(NamedTuple):
     phdr: str
     shdr_size: int
     sh_info: int  # its offset in a section header
+    shdr: str  # sh_type, sh_offset, sh_size
     absent: int  # the p_offset by which QEMU says: not in the file
 
 
+_SECTIONS = 4
 _LAYOUTS = {
-    32: _Layout("2H5I6H", "8I", 40, 28, 0xFFFFFFFF),
-    64: _Layout("2HI3QI6H", "2I6Q", 64, 44, 0xFFFFFFFFFFFFFFFF),
+    32: _Layout("2H5I6H", "8I", 40, 28, "4xI8x2I", 0xFFFFFFFF),
+    64: _Layout("2HI3QI6H", "2I6Q", 64, 44, "4xI16x2Q", 0xFFFFFFFFFFFFFFFF),
 }
 
 
@@ -173,6 +175,16 @@ def read_header(source: Source) -> ElfHeader:
         shnum,
         table,
     )
+
+
+def section_ends(source: Source, header: ElfHeader) -> list[int]:
+    """Where the contents of its first sections end in the file; QEMU has two at most."""
+    layout = _LAYOUTS[header.bits]
+    words = struct.Struct(("<" if header.byte_order == "little" else ">") + layout.shdr)
+    size, count = layout.shdr_size, min(header.e_shnum, _SECTIONS)
+    table = source.pread(header.e_shoff, size * count) if header.e_shoff else b""
+    found = (words.unpack_from(table, at) for at in range(0, len(table) - size + 1, size))
+    return [offset + length for kind, offset, length in found if kind]
 
 
 def _without_segments(

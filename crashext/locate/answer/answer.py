@@ -62,7 +62,7 @@ def answer(
         vmcoreinfo=_vmcoreinfo(context, image),
         crash_args=context.arch.crash_args(context, image) if image else (),
         warnings=tuple(_warnings(context, image, fits)),
-        reason=choice.reason,
+        reason=choice.reason if image else context.dump.lacks or choice.reason,
         pages_read=context.memory.pages_read,
         seconds=seconds(),
     )
@@ -132,9 +132,13 @@ def _warnings(context: Context, image: Image | None, fits: bool | None) -> list[
 
 
 def _vmcoreinfo(context: Context, image: Image | None) -> str | None:
-    """The kernel's own VMCOREINFO text, each line made printable."""
-    place = None if image is None else vmcoreinfo_data.paddr(context, image)
+    """The kernel's own VMCOREINFO text, else one that tables bear out; each line made printable."""
+    if image is None:
+        return None
+    place = vmcoreinfo_data.paddr(context, image)
     raw = None if place is None else raw_text(context, place)
+    if raw is None and image.info is not None:
+        raw = image.info.text
     return None if raw is None else "".join(printable(x) + "\n" for x in raw.splitlines())
 
 
