@@ -40,7 +40,9 @@ def displacement(source: Source, header: ElfHeader) -> int:
     early = end - source.size
     if not early or abs(early) > _MOST or first != notes[0].p_offset + notes[0].p_filesz:
         return 0
-    return early if _notes_end_at(source, header, notes[0], notes[0].p_filesz - early) else 0
+    size = notes[0].p_filesz
+    as_reckoned = _notes_end_at(source, header, notes[0], size)
+    return early if not as_reckoned and _notes_end_at(source, header, notes[0], size - early) else 0
 
 
 def _notes_end_at(source: Source, header: ElfHeader, segment: Segment, size: int) -> bool:
