@@ -172,7 +172,7 @@ def _kernel_facts(told: truth.Truth, layout: Layout) -> dict[str, Any]:
 def _linked_symbols(told: truth.Truth) -> dict[str, int]:
     """Where the kernel was linked to have the symbols that the truth is about."""
     full = FullVmlinux(Kernel(told.release).vmlinux)
-    names = {told.target.place[1], *initramfs.symbols(told.target)}
+    names = {*told.target.place_symbol, *initramfs.symbols(told.target)}
     return {symbol.name: symbol.value for symbol in full.symbols(names)}
 
 

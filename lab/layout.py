@@ -18,6 +18,7 @@ from .target import Arch
 from .truth import Truth
 
 _T1SZ_SHIFT, _TSZ_MASK = 16, 0x3F  # TCR_ELx
+_CR4_PAE = 1 << 5
 _U64 = (1 << 64) - 1
 
 
@@ -71,14 +72,42 @@ def _aarch64(told: Truth, cpus: Sequence[Cpu], memory: Memory) -> Layout:
     _agree("T1SZ", t1sz, info.get("NUMBER(TCR_EL1_T1SZ)"))
     _agree("KERNELOFFSET", told.kaslr_offset, info.get("KERNELOFFSET"))
     _agree("PAGESIZE", told.page_size, info.get("PAGESIZE"), base=10)
-    _agree_on_text(told, memory)
+    _agree_on_place(told, memory)
     va_bits = 64 - t1sz
     return Layout(va_bits, -(-(va_bits - page_bits) // (page_bits - 3)), phys_offset)
+
+
+def _i386(told: Truth, cpus: Sequence[Cpu], memory: Memory) -> Layout:
+    """Intel SDM volume 3: CR4.PAE."""
+    _agree_on_place(told, memory)
+    return Layout(32, 3 if int(str(cpus[0]["cr4"]), 16) & _CR4_PAE else 2)
+
+
+def _s390x(told: Truth, cpus: Sequence[Cpu], memory: Memory) -> Layout:
+    """z/Architecture Principles of Operation: the designation type of an ASCE.
+
+    Of the kernel's own address space; that of a vCPU in user mode is another (CR1), so that of
+    the home space (CR13) counts, which Linux keeps for itself.
+    """
+    _agree_on_place(told, memory)
+    kind = int(str(cpus[0]["cr13"]), 16) >> 2 & 3
+    return Layout(va_bits=31 + 11 * kind, page_table_levels=2 + kind)
+
+
+def _ppc64le(told: Truth, _: Sequence[Cpu], memory: Memory) -> Layout:
+    """Linux arch/powerpc/mm/init-common.c: bits that each level of the tables resolves."""
+    _agree_on_place(told, memory)
+    names = ("__pte_index_size", "__pmd_index_size", "__pud_index_size", "__pgd_index_size")
+    sizes = [_variable(told, name, memory) for name in names]
+    return Layout(told.page_size.bit_length() - 1 + sum(sizes), sum(map(bool, sizes)))
 
 
 _LOOKS: Mapping[Arch, Callable[[Truth, Sequence[Cpu], Memory], Layout]] = {
     "x86_64": _x86_64,
     "aarch64": _aarch64,
+    "i386": _i386,
+    "s390x": _s390x,
+    "ppc64le": _ppc64le,
 }
 
 
@@ -101,8 +130,14 @@ def _agree(name: str, found: int, said: str | None, *, base: int = 16) -> None:
         raise LabError(f"{name}: {found & _U64:#x} and, as the kernel has it, {said}")
 
 
-def _agree_on_text(told: Truth, memory: Memory) -> None:
-    """The page tables lead to where /proc/iomem has the kernel; in user mode they may not."""
-    mapped, told_paddr = memory.translate(told.symbols["_stext"]), told.paddr("_stext")
-    if mapped is not None and mapped != told_paddr:
-        raise LabError(f"_stext is mapped to {mapped:#x}, /proc/iomem has {told_paddr:#x}")
+def _agree_on_place(told: Truth, memory: Memory) -> None:
+    """The banner is where the kernel is said to be, and the page tables lead there.
+
+    QEMU walks those of the first vCPU with its rights: in user mode it may see no kernel.
+    """
+    place = told.paddr("linux_banner")
+    if memory.read(place, len(told.banner)) != told.banner.encode():
+        raise LabError(f"linux_banner: {place:#x} does not hold what /proc/version says")
+    mapped = memory.translate(told.symbols["linux_banner"])
+    if mapped is not None and mapped != place:
+        raise LabError(f"linux_banner: {place:#x}, but the page tables lead to {mapped:#x}")

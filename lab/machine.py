@@ -104,8 +104,8 @@ class Machine:
 
     def translate(self, vaddr: int) -> int | None:
         """The physical address that the first vCPU's page tables give; None if they have none."""
-        match = re.search(r"gpa: (0x[0-9a-f]+)", self._monitor(f"gva2gpa {vaddr:#x}"))
-        return int(match[1], 16) if match else None
+        match = re.search(r"gpa: (0x[0-9a-f]+|0)", self._monitor(f"gva2gpa {vaddr:#x}"))
+        return int(match[1], 16) if match else None  # "%#x" has no 0x before 0
 
     def read(self, paddr: int, size: int) -> bytes:
         """Guest memory."""

@@ -12,10 +12,10 @@ from typing import Literal
 
 Arch = Literal["x86_64", "aarch64", "s390x", "ppc64le", "i386", "riscv64"]
 # "direct": QEMU puts the kernel into memory and starts it there.
-Firmware = Literal["ovmf", "seabios", "edk2", "direct"]
+Firmware = Literal["ovmf", "seabios", "edk2", "slof", "opensbi", "direct"]
 # Which kernel of an architecture: the one that Debian installs, the newest other series,
-# one with larger pages, one that the lab builds.
-Which = Literal["default", "newer", "16k", "odd"]
+# one with larger pages, one without PAE, one that the lab builds.
+Which = Literal["default", "newer", "16k", "nopae", "odd"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class Target:
         kernels: the meta package of each kernel. One with a pattern's groups for the version
             stands for the newest that fits.
         symbols: those that the guest tells the addresses of, besides ``_text`` and its like.
-        place: a range of /proc/iomem and the symbol that it starts at.
+        place: a range of /proc/iomem and the symbol that it starts at, or what a kernel address
+            has more than the physical one, where that is fixed.
         registers: by the name in the truth files. A vCPU's text may lack one.
         system_registers: those that only QEMU's gdbstub shows.
         kernel_map: where the mapping starts that ``phys_base`` is counted from.
@@ -63,10 +64,16 @@ class Target:
     symbols: tuple[str, ...]
     registers: Mapping[str, Register]
     user_mode: str
-    place: tuple[str, str] = ("Kernel code", "_text")
+    place: tuple[str, str] | int = ("Kernel code", "_text")
     bios: Mapping[Firmware, tuple[str, ...]] = field(default_factory=dict)
     system_registers: tuple[str, ...] = ()
     kernel_map: int | None = None
+
+    @property
+    def place_symbol(self) -> tuple[str, ...]:
+        """The symbol of :attr:`place`, if there is one."""
+        return () if isinstance(self.place, int) else self.place[1:]
+
     byte_order: Literal["little", "big"] = "little"
     word: int = 8
 
@@ -135,4 +142,66 @@ _AARCH64 = Target(
     user_mode=r"\bEL0t\b",
 )
 
-TARGETS: Mapping[Arch, Target] = {target.arch: target for target in (_X86_64, _AARCH64)}
+_I386 = Target(
+    arch="i386",
+    debian="i386",
+    qemu="qemu-system-i386",
+    machine="q35",
+    cpu="qemu32,+rdrand",
+    console="ttyS0",
+    firmware="seabios",
+    kernels={"default": "linux-image-686-pae", "nopae": "linux-image-686"},
+    symbols=("swapper_pg_dir", "initial_page_table", "idt_table", "asm_exc_divide_error"),
+    registers={**_X86_64.registers, "cr4": Register(r"\bCR4=([0-9a-f]+)")},
+    user_mode=_X86_64.user_mode,
+    word=4,
+)
+
+_S390X = Target(
+    arch="s390x",
+    debian="s390x",
+    qemu="qemu-system-s390x",
+    machine="s390-ccw-virtio",
+    cpu="max",
+    console="ttysclp0",
+    firmware="direct",
+    kernels={"default": "linux-image-s390x"},
+    symbols=("swapper_pg_dir", "invalid_pg_dir", "__kaslr_offset", "S390_lowcore", "lowcore_ptr"),
+    registers={
+        "ip": Register(r"\bPSW=mask [0-9a-f]+ addr ([0-9a-f]+)"),
+        "psw_mask": Register(r"\bPSW=mask ([0-9a-f]+)"),
+        "cr1": Register(r"\bC01=([0-9a-f]+)"),
+        "cr7": Register(r"\bC07=([0-9a-f]+)"),
+        "cr13": Register(r"\bC13=([0-9a-f]+)"),
+    },
+    # The PSW's problem-state bit is number 15, of 64 from the left.
+    user_mode=r"\bPSW=mask [0-9a-f]{3}[13579bdf]",
+    byte_order="big",
+)
+
+_PPC64LE = Target(
+    arch="ppc64le",
+    debian="ppc64el",
+    qemu="qemu-system-ppc64",
+    machine="pseries",
+    cpu="power9",
+    console="hvc0",
+    firmware="slof",
+    kernels={"default": "linux-image-powerpc64le"},
+    symbols=(
+        *("swapper_pg_dir", "kernstart_addr", "memstart_addr", "__pte_index_size", "cur_cpu_spec"),
+        *("__pmd_index_size", "__pud_index_size", "__pgd_index_size", "process_tb", "partition_tb"),
+    ),
+    registers={
+        "ip": Register(r"\bNIP ([0-9a-f]+)"),
+        "msr": Register(r"\bMSR ([0-9a-f]+)"),
+    },
+    # MSR[PR]
+    user_mode=r"\bMSR [0-9a-f]{12}[4-7c-f]",
+    # arch/powerpc/include/asm/page.h: the image is part of the linear mapping.
+    place=0xC000000000000000,
+)
+
+TARGETS: Mapping[Arch, Target] = {
+    target.arch: target for target in (_X86_64, _AARCH64, _I386, _S390X, _PPC64LE)
+}

@@ -45,7 +45,7 @@ class Truth:
         Raises:
             LabError: ``linked`` has not even those that its place is told by.
         """
-        needed = {"_text", "_stext", self.target.place[1]}
+        needed = {"_text", "_stext", *self.target.place_symbol}
         if not needed <= linked.keys():
             raise LabError(f"the vmlinux of {self.release} lacks one of {', '.join(needed)}")
         self.linked = linked
@@ -66,6 +66,8 @@ class Truth:
     @property
     def kimage_voffset(self) -> int:
         """From a physical to a virtual address of the kernel's image."""
+        if isinstance(self.target.place, int):
+            return self.target.place
         part, symbol = self.target.place
         start = next(start for start, _, name in self.iomem if name == part)
         return self.symbols[symbol] - start
@@ -131,7 +133,8 @@ def _parse_block(truth: Truth, text: str) -> Truth:
         _take(truth, key, value)
     if "_stext" not in truth.symbols:
         raise LabError("the guest's kallsyms did not show _stext")
-    if not any(name == truth.target.place[0] for _, _, name in truth.iomem):
+    place = truth.target.place
+    if not isinstance(place, int) and place[0] not in {name for _, _, name in truth.iomem}:
         raise LabError("the guest's /proc/iomem did not show its kernel")
     if not truth.page_size:
         raise LabError("the guest did not show the size of its pages")

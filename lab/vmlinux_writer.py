@@ -67,6 +67,8 @@ class FullVmlinux:
                 elf.get_section_by_name(n) for n in (".symtab", ".strtab", ".notes")
             ]
             self._loads = [s.header for s in elf.iter_segments("PT_LOAD")]
+            self._order = "<" if elf.little_endian else ">"
+            self._wide = elf.elfclass == 64
         except ELFError as error:
             raise LabError(f"{path}: {error}") from error
         if None in sections:
@@ -83,11 +85,24 @@ class FullVmlinux:
         table = memoryview(self._data)[self._symtab.sh_offset :][: self._symtab.sh_size]
         found = [
             Symbol(wanted[at], value, size, info)
-            for at, info, _, section, value, size in _SYM.iter_unpack(table)
+            for at, info, section, value, size in self._entries(table)
             if at in wanted and section
         ]
         table.release()
         return found
+
+    def _entries(self, table: memoryview) -> Iterable[tuple[int, int, int, int, int]]:
+        """Name, st_info, st_shndx, value and size of each; a 32-bit file has another order."""
+        if self._wide:
+            for at, info, _, section, value, size in struct.iter_unpack(
+                self._order + "IBBHQQ", table
+            ):
+                yield at, info, section, value, size
+        else:
+            for at, value, size, info, _, section in struct.iter_unpack(
+                self._order + "IIIBBH", table
+            ):
+                yield at, info, section, value, size
 
     def read(self, vaddr: int, size: int) -> bytes:
         """Up to ``size`` bytes at a linked address; none where the file has none."""

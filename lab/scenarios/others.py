@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Guests of i386, s390x and ppc64le."""
+
+from __future__ import annotations
+
+from ..course import Catch, Dump, Sleep, Wait
+from ..scenario import Format, Scenario
+from ..target import TARGETS, Arch
+
+# The shell has gone to sleep when the guest is dumped: its vCPUs idle in the kernel.
+_IDLE = (Wait(), Sleep(1.0), Dump())
+_BOTH: tuple[Format, ...] = ("elf", "kdump")
+
+
+def _guest(arch: Arch, name: str, shows: str, **more: object) -> Scenario:
+    given = {"course": _IDLE, "formats": _BOTH, **more}
+    return Scenario(name, shows, group="arch", arch=arch, **given)  # type: ignore[arg-type]
+
+
+def _user(arch: Arch, name: str, **more: object) -> Scenario:
+    course = (Wait(), Catch(TARGETS[arch].user_mode), Dump())
+    shows = "the vCPU busy in user mode"
+    return _guest(arch, name, shows, cmdline="lab.action=spin", course=course, **more)
+
+
+# A guest that has panicked says so to these machines, whereupon QEMU would end.
+_STAY = ("-action", "panic=pause")
+_PANIC = (Wait("Kernel panic - not syncing"), Sleep(1.0), Dump())
+
+_I386 = (
+    _guest("i386", "i386-pae", "32-bit guest with KASLR, three levels of page tables"),
+    _guest("i386", "i386-pae-nokaslr", "the same without KASLR", cmdline="nokaslr"),
+    _guest("i386", "i386-pae-4cpu", "four vCPUs and 2 GiB", vcpus=4, memory="2G"),
+    _guest("i386", "i386-nopae", "two levels of page tables", kernel="nopae"),
+    _user("i386", "i386-pae-user"),
+)
+
+_S390X = (
+    # No KASLR: it wants the random numbers of an instruction that QEMU's translator lacks.
+    _guest("s390x", "s390x-direct", "a guest of IBM Z: the kernel's addresses are physical ones"),
+    _guest("s390x", "s390x-4cpu", "four vCPUs and 2 GiB", vcpus=4, memory="2G"),
+    _user("s390x", "s390x-user"),
+    _guest(
+        "s390x",
+        "s390x-panicked",
+        "panicked and stopped",
+        vcpus=2,
+        cmdline="lab.action=panic",
+        options=_STAY,
+        course=_PANIC,
+    ),
+)
+
+_PPC64LE = (
+    _guest("ppc64le", "ppc64le-radix", "page tables of the radix kind, 64 KiB pages", memory="1G"),
+    _guest(
+        "ppc64le",
+        "ppc64le-hash",
+        "a hashed page table, which no register shows",
+        memory="1G",
+        cmdline="disable_radix",
+    ),
+    _guest("ppc64le", "ppc64le-power8", "a CPU without radix", memory="1G", cpu="power8"),
+    _guest("ppc64le", "ppc64le-4cpu", "four vCPUs and 2 GiB", vcpus=4, memory="2G"),
+    _user("ppc64le", "ppc64le-user", memory="1G"),
+    _guest(
+        "ppc64le",
+        "ppc64le-panicked",
+        "panicked and stopped",
+        vcpus=2,
+        memory="1G",
+        cmdline="lab.action=panic",
+        options=_STAY,
+        course=_PANIC,
+    ),
+)
+
+SCENARIOS: tuple[Scenario, ...] = (*_I386, *_S390X, *_PPC64LE)
