@@ -41,8 +41,10 @@ static void print_session(FILE *to)
 	number(to, "debug", pc->debug);
 #ifdef X86_64
 	number(to, "phys_base", (int64_t)machdep->machspec->phys_base);
-	number(to, "kaslr_offset", -(int64_t)kt->relocate);	/* crash keeps it negated */
+#elif defined(ARM64)
+	number(to, "kimage_voffset", (int64_t)machdep->machspec->kimage_voffset);
 #endif
+	number(to, "kaslr_offset", -(int64_t)kt->relocate);	/* crash keeps it negated */
 }
 
 /* In the order of loading: the newest is the head of the list. */

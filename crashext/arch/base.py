@@ -241,6 +241,8 @@ class Architecture(Protocol):
         notes_name_tables: whether the notes of a dump say which page tables a vCPU uses.
         privileged: those of its checks that no program in the guest can forge, since they look
             at physical memory that programs never get.
+        options_suffice: False where crash does not come up right with ``crash_args`` alone,
+            but needs a VMCOREINFO in the dump.
     """
 
     name: str
@@ -256,6 +258,7 @@ class Architecture(Protocol):
     symbols: tuple[str, ...]
     notes_name_tables: bool
     privileged: tuple[str, ...]
+    options_suffice: bool
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs of a dump; malformed notes are left out."""

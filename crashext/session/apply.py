@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ..arch import architecture_of
 from ..arch.base import MASK64
 from ..errors import SessionError
 from ..text import hex64, printable
@@ -33,26 +34,54 @@ def apply(host: Host, location: Location, *, dry_run: bool = False, restart: boo
     Raises:
         SessionError: the memory does not bear the answer out, or nothing can be done.
     """
-    phys_base, kaslr_offset = location.phys_base, location.kaslr_offset
     if location.vmlinux_fits is False:
         raise SessionError(
             f"not applied: the session's vmlinux is of another build {_wanted(location)}"
         )
-    voffset = location.kimage_voffset
-    if phys_base is None or kaslr_offset is None or voffset is None:
-        raise SessionError("not applied: phys_base and the KASLR offset are not both known")
+    voffset, kaslr_offset = location.kimage_voffset, location.kaslr_offset
+    if voffset is None or kaslr_offset is None:
+        raise SessionError(
+            "not applied: the kernel's place and its KASLR offset are not both known"
+        )
     _gate(host, voffset, kaslr_offset)
-    values = f"phys_base {hex64(phys_base)}, KASLR offset {hex64(kaslr_offset)}"
-    in_process = host.can_reinit and not restart
-    if not host.minimal and (host.phys_base, host.kaslr_offset) == (phys_base, kaslr_offset):
+    values = f"{_place(location.phys_base, voffset)}, KASLR offset {hex64(kaslr_offset)}"
+    if not host.minimal and _is_right(host, location):
         host.write(f"The session has {values} already: nothing to change.\n")
-    elif dry_run:
-        host.write(f"Would {_deed(in_process)} with {values}.\n{_was(host)}")
-    elif in_process:
+        return
+    if not _options_suffice(location):
+        raise SessionError(
+            "not applied, nothing was changed: on this architecture crash needs a VMCOREINFO in "
+            "the dump, where options don't do; `qemufix repair` writes a dump that has one"
+        )
+    phys_base = location.phys_base if host.can_reinit and not restart else None
+    if dry_run:
+        host.write(f"Would {_deed(phys_base is not None)} with {values}.\n{_was(host)}")
+    elif phys_base is not None:
         host.write(f"Re-initialising the session with {values}.\n")
         host.reinit(phys_base, kaslr_offset, _limit())
     else:
         _restart(host, location, values, asked_for=restart)
+
+
+def _place(phys_base: int | None, voffset: int) -> str:
+    """Where the kernel is, as its architecture puts it."""
+    if phys_base is None:
+        return f"kimage_voffset {hex64(voffset)}"
+    return f"phys_base {hex64(phys_base)}"
+
+
+def _is_right(host: Host, location: Location) -> bool:
+    """Whether the session has the answer's values."""
+    if host.kaslr_offset != location.kaslr_offset:
+        return False
+    if location.phys_base is None:
+        return host.kimage_voffset == location.kimage_voffset
+    return host.phys_base == location.phys_base
+
+
+def _options_suffice(location: Location) -> bool:
+    architecture = architecture_of(location.arch)
+    return architecture is not None and architecture.options_suffice
 
 
 def _wanted(location: Location) -> str:

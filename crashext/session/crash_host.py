@@ -8,6 +8,7 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..arch.base import MASK64
 from ..errors import SessionError
 from .host import Settings
 from .line import LINE_FD, MAX_READ, PROTOCOL, Line, Request, write_all
@@ -96,6 +97,12 @@ class CrashHost:
     def phys_base(self) -> int | None:
         """The session's phys_base in bytes, signed."""
         return self._number("phys_base")
+
+    @property
+    def kimage_voffset(self) -> int | None:
+        """The session's ``vaddr - paddr`` of the kernel image, modulo 2^64."""
+        value = self._number("kimage_voffset")
+        return None if value is None else value & MASK64
 
     @property
     def kaslr_offset(self) -> int | None:

@@ -56,8 +56,12 @@ class Host(Protocol):
         """
 
     @property
+    def kimage_voffset(self) -> int | None:
+        """``vaddr - paddr`` of the kernel image modulo 2^64; None where crash has phys_base."""
+
+    @property
     def kaslr_offset(self) -> int | None:
-        """Bytes that the session's symbols are moved by; None like ``phys_base``."""
+        """Bytes that the session's symbols are moved by."""
 
     @property
     def settings(self) -> Settings:

@@ -83,6 +83,7 @@ class Toy:
     symbols: tuple[str, ...] = ()
     notes_name_tables = True
     privileged: tuple[str, ...] = ()
+    options_suffice = False
 
     def cpus(self, notes: Sequence[Note]) -> tuple[ToyCpu, ...]:
         states = [struct.unpack_from("<QQ", n.desc) for n in notes if n.name == "TOY"]

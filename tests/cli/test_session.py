@@ -27,6 +27,7 @@ class StandIn:
     can_reinit = True
     in_rc_file = False
     phys_base: int | None = 0
+    kimage_voffset: int | None = None
     kaslr_offset: int | None = 0
     settings = Settings(scroll=False, radix=10, debug=0)
 

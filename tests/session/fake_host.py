@@ -21,6 +21,7 @@ class FakeHost:
     can_reinit: bool = True
     in_rc_file: bool = False
     phys_base: int | None = 0
+    kimage_voffset: int | None = None
     kaslr_offset: int | None = 0
     settings: Settings = field(default_factory=lambda: Settings(False, 10, 0))
     memory: dict[int, bytes] = field(default_factory=dict)

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 import crashext
+import crashext.arch
 from crashext.errors import SessionError
 from crashext.locate import locate
 from crashext.locate.result import Location
 from crashext.session.apply import LIMIT, LIMIT_VARIABLE, apply
 from crashext.session.restart import MARKER
+from tests.arch.toy import Toy
 
 from .fake_host import FakeHost, as_host
 
@@ -123,7 +125,7 @@ def test_banner_in_the_message_is_escaped(host: FakeHost, location: Location) ->
 
 def test_half_an_answer_is_not_applied(host: FakeHost, location: Location) -> None:
     for half in (
-        dataclasses.replace(location, phys_base=None),
+        dataclasses.replace(location, text_paddr=None),
         dataclasses.replace(location, kaslr_offset=None),
     ):
         with pytest.raises(SessionError, match="not applied"):
@@ -146,3 +148,38 @@ def test_limit_is_the_users(
     monkeypatch.setenv(LIMIT_VARIABLE, "7.5")
     apply(as_host(host), location)
     assert host.reinits == [(PHYS_BASE, OFFSET, 7.5)]
+
+
+@pytest.fixture
+def elsewhere(location: Location, monkeypatch: pytest.MonkeyPatch) -> Location:
+    """The same answer on an architecture without phys_base, where crash needs a VMCOREINFO."""
+    toy = Toy()
+    monkeypatch.setattr(crashext.arch, "ARCHITECTURES", (toy,))
+    return dataclasses.replace(location, arch=toy.name, phys_base=None)
+
+
+@pytest.mark.parametrize("options", [{}, {"dry_run": True}, {"restart": True}])
+def test_where_options_do_not_suffice_nothing_is_done(
+    host: FakeHost, elsewhere: Location, options: dict[str, bool]
+) -> None:
+    host.can_reinit, host.phys_base = False, None
+    with pytest.raises(SessionError, match="`qemufix repair`") as refused:
+        apply(as_host(host), elsewhere, **options)
+    assert "\n" not in str(refused.value)
+    assert (host.reinits, host.restarts, host.out) == ([], [], "")
+
+
+@pytest.mark.parametrize(("moved", "right"), [(0, True), (0x200000, False)])
+def test_full_session_without_phys_base(
+    host: FakeHost, elsewhere: Location, moved: int, right: bool
+) -> None:
+    host.minimal, host.can_reinit, host.phys_base = False, False, None
+    assert elsewhere.kimage_voffset is not None
+    host.kimage_voffset, host.kaslr_offset = elsewhere.kimage_voffset + moved, OFFSET
+    if right:
+        apply(as_host(host), elsewhere)
+        assert f"kimage_voffset {elsewhere.kimage_voffset:#x}" in host.out
+        assert "already: nothing to change" in host.out
+    else:
+        with pytest.raises(SessionError, match="not applied"):
+            apply(as_host(host), elsewhere)

@@ -43,6 +43,7 @@ def test_facts() -> None:
         assert (host.crash_version, host.machine) == ("8.0.2", "X86_64")
         assert (host.minimal, host.can_reinit, host.in_rc_file) == (True, True, False)
         assert (host.phys_base, host.kaslr_offset) == (-4096, 2097152)
+        assert host.kimage_voffset is None
         assert host.settings == Settings(scroll=False, radix=16, debug=0)
         assert host.extensions() == ["./mpykdump.so", "./qemufix.so"]
 
@@ -53,6 +54,11 @@ def test_what_there_is_not_is_none() -> None:
             del session.facts[name]
         host = CrashHost(session.line.fileno())
         assert (host.dumpfile, host.phys_base, host.kaslr_offset) == (None, None, None)
+
+
+def test_a_voffset_is_modulo_2_to_64() -> None:
+    with FakeSession({"kimage_voffset": str(-0x3E29_5440_0000)}) as session:
+        assert CrashHost(session.line.fileno()).kimage_voffset == 0xFFFF_C1D6_ABC0_0000
 
 
 def test_reads_of_any_size() -> None:

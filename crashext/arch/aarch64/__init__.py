@@ -33,6 +33,10 @@ class AArch64:
     symbols: tuple[str, ...] = ("memstart_addr",)
     notes_name_tables = False
     privileged: tuple[str, ...] = ()
+    #: crash has the size of addresses from TCR_EL1.T1SZ in VMCOREINFO, or else derives a wrong
+    #: one from a symbol's address: ``vabits_actual`` is heard for kernels that have such a
+    #: variable alone (crash arm64.c, arm64_calc_VA_BITS).
+    options_suffice = False
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have an NT_PRSTATUS note."""

@@ -31,6 +31,7 @@ class Ppc64le:
     symbols: tuple[str, ...] = ("vmemmap",)
     privileged: tuple[str, ...] = (entry.NAME,)
     notes_name_tables = False
+    options_suffice = True
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have an NT_PRSTATUS note."""

@@ -31,6 +31,7 @@ class S390x:
     symbols: tuple[str, ...] = ("vmemmap",)
     privileged: tuple[str, ...] = (lowcore.SOURCE,)
     notes_name_tables = True
+    options_suffice = True
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have an NT_PRSTATUS note."""

@@ -40,6 +40,7 @@ class X86_64:
     )
     notes_name_tables = True
     privileged: tuple[str, ...] = ()
+    options_suffice = True
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have a QEMU note."""
