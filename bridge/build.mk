@@ -5,6 +5,12 @@
 #
 # builds for another crash than the installed one: CRASH_INCLUDE holds its
 # defs.h, CRASH_VERSION is what `crash --version` says.
+#
+#   make plugin CROSS=aarch64-linux-gnu-
+#
+# builds for another architecture with the compiler aarch64-linux-gnu-gcc, into
+# build/aarch64-linux-gnu or the folder PLUGIN_FOLDER.  The crash there is taken to be of
+# the version installed here; PYTHON_PROGRAM is its python3.
 
 CRASH ?= crash
 CRASH_INCLUDE ?= /usr/include/crash
@@ -12,10 +18,16 @@ CRASH_VERSION ?= $(shell TERM=dumb $(CRASH) --version 2>/dev/null | sed -n 's/^c
 PLUGIN_PYTHON ?= /usr/bin/python3
 EXTENSIONS_DIR ?= /usr/lib/crash/extensions
 
+ifdef CROSS
+CC := $(CROSS)gcc
+PLUGIN_FOLDER ?= build/$(patsubst %-,%,$(notdir $(CROSS)))
+PYTHON_PROGRAM ?= $(PLUGIN_PYTHON)
+endif
+PLUGIN_FOLDER ?= .
 # Its own program where this is a virtual environment's.
 PYTHON_PROGRAM ?= $(shell $(PLUGIN_PYTHON) -c "import sys; print(sys._base_executable)")
 
-CRASH_MACHINE ?= $(shell uname -m | sed 's/x86_64/X86_64/; s/aarch64/ARM64/')
+CRASH_MACHINE ?= $(shell $(CC) -dumpmachine | sed 's/-.*//; s/x86_64/X86_64/; s/aarch64/ARM64/')
 # defs.h wants to be told the gdb inside crash: the newest that it speaks of.
 CRASH_GDB ?= $(shell grep -o 'GDB_[0-9][0-9_]*' $(CRASH_INCLUDE)/defs.h | sort -Vu | tail -n 1)
 
@@ -23,27 +35,37 @@ BRIDGE_CFLAGS = -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -Wall -Wextra -Werro
 # crash's own header: its unused and signedness warnings are not ours to mend.
 CRASH_CFLAGS = $(BRIDGE_CFLAGS) -Wno-unused-parameter -Wno-sign-compare \
 	-isystem $(CRASH_INCLUDE) -D$(CRASH_MACHINE) -D$(CRASH_GDB) -DCRASH_VERSION='"$(or $(CRASH_VERSION),$(error set CRASH_VERSION: there is no crash to ask))"'
+SHIM ?= $(PLUGIN_FOLDER)/crashext/qemufix.so
+HOST ?= $(PLUGIN_FOLDER)/crashext/_host.so
 HOST_SOURCES = $(addprefix bridge/, command.c interpreter.c serve.c host.c guard.c fork.c \
 	output.c transaction.c reinit.c reloc.c detach.c offsets.c restart.c)
-PLUGIN_PARTS = crashext/qemufix.so crashext/_host.so
+PLUGIN_PARTS = $(SHIM) $(HOST) $(PLUGIN_FOLDER)/qemufix.so
 
 .PHONY: plugin plugin-install plugin-clean
-plugin: $(PLUGIN_PARTS) qemufix.so
+plugin: $(PLUGIN_PARTS)
 
-qemufix.so: crashext/qemufix.so
-	ln -sf $< $@
+$(PLUGIN_FOLDER)/qemufix.so: $(SHIM)
+	ln -sf crashext/qemufix.so $@
 
-SHIM ?= crashext/qemufix.so
 $(SHIM): bridge/qemufix.c bridge/help.h bridge/build.mk
+	@mkdir -p $(@D)
 	$(CC) $(CRASH_CFLAGS) -shared -o $@ bridge/qemufix.c $(LDFLAGS)
 
-HOST ?= crashext/_host.so
 $(HOST): $(HOST_SOURCES) $(wildcard bridge/*.h) bridge/build.mk
+	@mkdir -p $(@D)
 	$(CC) $(CRASH_CFLAGS) -DPYTHON_PROGRAM='"$(PYTHON_PROGRAM)"' -shared -o $@ $(HOST_SOURCES) $(LDFLAGS)
+
+ifneq ($(PLUGIN_FOLDER),.)
+# The package goes along: it finds itself by the plugin's folder.
+plugin: $(patsubst %,$(PLUGIN_FOLDER)/%,$(shell find crashext -name '*.py'))
+
+$(PLUGIN_FOLDER)/crashext/%.py: crashext/%.py
+	@install -D -m 644 $< $@
+endif
 
 plugin-install: plugin
 	install -d $(DESTDIR)$(EXTENSIONS_DIR)
 	ln -sf $(abspath crashext/qemufix.so) $(DESTDIR)$(EXTENSIONS_DIR)/qemufix.so
 
 plugin-clean:
-	rm -f $(PLUGIN_PARTS) qemufix.so
+	rm -f $(PLUGIN_PARTS)
