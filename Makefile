@@ -44,7 +44,7 @@ $(NEEDED):
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; \
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; \
 		do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
 .PHONY: setup
@@ -70,12 +70,27 @@ sample-dumps: setup ## boot the lab's guests and dump them into lab/dumps
 	@echo "== lab dumps"
 	@$(PYTHON) -m lab dumps $(addprefix --group ,$(LAB_GROUPS))
 
+# crash of another architecture, which QEMU's user mode runs (docs/session.md).
+ROOT_ARM64 := lab/cache/root-arm64
+
+.PHONY: root-arm64
+root-arm64: setup ## unpack Debian's arm64 crash into lab/cache
+	@echo "== arm64 crash"
+	@$(PYTHON) -m lab root arm64
+
+.PHONY: plugin-arm64
+plugin-arm64: ## build the plugin for that crash, into build/emulated-arm64
+	@$(MAKE) --no-print-directory plugin CROSS=aarch64-linux-gnu- \
+		PLUGIN_FOLDER=build/emulated-arm64 CRASH=$(ROOT_ARM64)/emulated/crash \
+		CRASH_INCLUDE=$(ROOT_ARM64)/usr/include/crash \
+		PYTHON_PROGRAM=$(CURDIR)/$(ROOT_ARM64)/emulated/python3
+
 .PHONY: unit
 unit: setup ## unit tests alone, on the committed samples
 	@$(PYTHON) -m pytest -q -m "not lab and not crash" $(PYTEST_ARGS)
 
 .PHONY: test
-test: check build sample-dumps ## everything
+test: check build sample-dumps root-arm64 ## everything
 	@echo "== pytest"
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
 

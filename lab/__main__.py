@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import get_args
 
 from .derived import DERIVED
-from .errors import LabError
+from .errors import LabError, Unavailable
 from .scenario import Group
 from .scenarios import SCENARIOS
+from .sysroot import EMULATORS, make_root
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     samples = commands.add_parser("samples", help="cut the lab's dumps into sample_dumps")
     samples.add_argument("names", nargs="*", metavar="SCENARIO", help="only these")
     samples.set_defaults(command=_samples)
+    root = commands.add_parser("root", help="unpack another architecture's crash into lab/cache")
+    root.add_argument("arch", choices=EMULATORS, help="Debian's name of it")
+    root.set_defaults(command=_root)
     states = commands.add_parser("states", help="make docs/states.md: crash and qemufix on each")
     states.set_defaults(command=_states)
     return parser
@@ -90,6 +94,17 @@ def _samples(options: argparse.Namespace) -> int:
     from .samples import make_samples
 
     make_samples(options.names, _say)
+    return 0
+
+
+def _root(options: argparse.Namespace) -> int:
+    from .batch import alone
+
+    try:
+        with alone(_say):
+            make_root(options.arch, _say)
+    except Unavailable as problem:
+        _say(f"root {options.arch}: left out: {problem}")
     return 0
 
 

@@ -33,14 +33,14 @@ def make_all(names: list[str], groups: list[str], *, jobs: int, say: Say) -> int
     unknown = wanted - {s.name for s in chosen} - {d.name for d in follow}
     if unknown:
         raise LabError(f"no scenario {', '.join(sorted(unknown))} (see `python3 -m lab list`)")
-    CACHE.mkdir(exist_ok=True)
-    with _alone(say):
+    with alone(say):
         return _make_chosen(chosen, follow, jobs, say)
 
 
 @contextmanager
-def _alone(say: Say) -> Iterator[None]:
+def alone(say: Say) -> Iterator[None]:
     """One run of the lab at a time: two would write the same files."""
+    CACHE.mkdir(exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

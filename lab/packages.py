@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -75,6 +75,26 @@ class Apt:
         if not debs:
             raise self._problem(f"{package}: apt-get downloaded nothing")
         return debs[-1]
+
+    def download_whole(self, packages: Sequence[str], directory: Path) -> list[Path]:
+        """Download packages with all that they depend on into a new ``directory``.
+
+        Raises:
+            LabError: one can't be had.
+        """
+        (directory / "partial").mkdir(parents=True)
+        settings = (
+            "Dir::State::status=/dev/null",  # as if nothing was installed
+            f"Dir::Cache::archives={directory}",
+            "Debug::NoLocking=1",
+        )
+        command = ["apt-get", "-q", "-y", "--download-only", "--no-install-recommends"]
+        command += [f"--option={setting}" for setting in settings]
+        try:
+            self._run(*command, "install", *packages, timeout=1800)
+        except LabError as error:
+            raise self._problem(f"{' '.join(packages)} can't be downloaded: {error}") from error
+        return sorted(directory.glob("*.deb"))
 
     def lacks(self, package: str) -> LabError:
         """The error that says so."""

@@ -35,6 +35,7 @@ def sources() -> list[Path]:
     """Files that hold code, built and downloaded ones left out."""
     folders = ("crashext", "bridge", "lab", "tests", "tools", "bench")
     found = [p for f in folders for p in sorted((ROOT / f).rglob("*")) if p.suffix in SUFFIXES]
+    found = [path for path in found if ROOT / "lab" / "cache" not in path.parents]
     return [*found, ROOT / "setup.py", ROOT / "Makefile"]
 
 

@@ -115,3 +115,29 @@ def test_only_guests_whose_packages_are_missing_are_left_out(
     chosen = [s for s in SCENARIOS if s.name in ("ovmf-kaslr", "arm64-direct", "arm64-newer")]
     assert batch._left_out(chosen, said.append) == {"arm64-newer"}
     assert said == ["left out: arm64-newer: apt's index for arm64 lacks linux-image-arm64"]
+
+
+def test_packages_come_with_what_they_need_from_their_own_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    debs = tmp_path / "debs"
+
+    def download(command: Sequence[str], **_: Any) -> str:
+        assert command[:2] == ["env", "APT_CONFIG=apt.conf"]
+        assert {"--download-only", f"--option=Dir::Cache::archives={debs}"} < set(command)
+        assert (debs / "partial").is_dir()
+        for name in ("libc6_2_arm64.deb", "crash_8_arm64.deb", "lock"):
+            (debs / name).touch()
+        return ""
+
+    monkeypatch.setattr(packages, "run", download)
+    found = FOREIGN.download_whole(["crash"], debs)
+    assert [path.name for path in found] == ["crash_8_arm64.deb", "libc6_2_arm64.deb"]
+
+
+def test_foreign_packages_that_can_not_be_had_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "run", _fail)
+    with pytest.raises(Unavailable, match="crash python3 can't be downloaded"):
+        FOREIGN.download_whole(["crash", "python3"], tmp_path / "debs")

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Debian's crash of another architecture in a folder, with all that it and the plugin run on.
+
+The packages are unpacked, not installed. ``emulated/`` in the folder has what starts the
+programs under QEMU's user mode: the plugin starts its Python by a script as well, so nothing
+depends on whether this machine's kernel runs foreign programs (binfmt_misc).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from .errors import run
+from .packages import CACHE, apt
+
+#: QEMU's user-mode emulator, by Debian's name of the architecture.
+EMULATORS = {"arm64": "qemu-aarch64-static"}
+#: What a command of the plugin needs, on an otherwise empty machine.
+PACKAGES = ("crash", "python3", "python3-click", "python3-pyelftools")
+PROGRAMS = ("crash", "python3")
+
+
+def root_folder(debian: str) -> Path:
+    """Where the root of one of Debian's architectures is."""
+    return CACHE / f"root-{debian}"
+
+
+def make_root(debian: str, say: Callable[[str], None]) -> Path:
+    """The folder, made unless it is there.
+
+    Raises:
+        LabError: the packages can't be had or unpacked.
+    """
+    root = root_folder(debian)
+    if (root / "emulated").is_dir():
+        say(f"root {debian}: in the cache")
+        return root
+    with TemporaryDirectory(prefix="root-", dir=CACHE) as folder:
+        debs, fresh = Path(folder) / "debs", Path(folder) / "root"
+        say(f"root {debian}: downloading {' '.join(PACKAGES)} and what they need")
+        for deb in apt(debian).download_whole(PACKAGES, debs):
+            run(["dpkg-deb", "--extract", deb, fresh])
+        _write_scripts(fresh, root, EMULATORS[debian])
+        shutil.rmtree(root, ignore_errors=True)
+        fresh.rename(root)
+    say(f"root {debian}: made")
+    return root
+
+
+def _write_scripts(fresh: Path, root: Path, emulator: str) -> None:
+    """Scripts for the native shell; the programs find their libraries by ``-L``."""
+    folder = fresh / "emulated"
+    folder.mkdir()
+    for program in PROGRAMS:
+        script = folder / program
+        script.write_text(
+            f"#!/bin/sh\nexec {emulator} -L '{root}' '{root}/usr/bin/{program}' \"$@\"\n"
+        )
+        script.chmod(0o755)
