@@ -91,7 +91,12 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def run_crash(
-    argv: Sequence[str], commands: Sequence[str], *, cwd: Path, env: dict[str, str] | None = None
+    argv: Sequence[str],
+    commands: Sequence[str],
+    *,
+    cwd: Path,
+    env: dict[str, str] | None = None,
+    timeout: float = TIMEOUT,
 ) -> Finished:
     """Run crash in ``cwd`` with ``commands`` on its stdin; stderr goes with stdout."""
     done = subprocess.run(
@@ -103,7 +108,7 @@ def run_crash(
         errors="replace",
         cwd=cwd,
         env=env or environment(),
-        timeout=TIMEOUT,
+        timeout=timeout,
         check=False,
     )
     return Finished(done.returncode, done.stdout)

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plugin in Debian's arm64 crash, with its Python, both run by QEMU's user mode."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .crash_driver import DUMPS, ROOT, run_crash
+
+pytestmark = [pytest.mark.crash, pytest.mark.lab]
+
+EMULATED = ROOT / "lab" / "cache" / "root-arm64" / "emulated"
+PLUGIN = ROOT / "build" / "emulated-arm64" / "qemufix.so"
+#: An emulated crash takes some 8 s to start, a full session 30 s, on an idle machine.
+TIMEOUT = 300
+APPLY = ("--apply", "--apply --restart")
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session that has ended: what it printed, and the files that it left."""
+
+    dump: Path
+    truth: dict[str, Any]
+    out: str
+    folder: Path
+
+    def text(self, name: str) -> str:
+        return (self.folder / name).read_text()
+
+    def answer(self, name: str) -> Any:
+        return json.loads(self.text(name))
+
+
+def ran(name: str, folder: Path, commands: Sequence[str], *options: str) -> Session:
+    """A session on the lab dump ``name``; skips the test where there is none."""
+    dump = DUMPS / name
+    if not dump.exists():
+        pytest.skip(f"no lab dump {name} (make sample-dumps)")
+    truth = json.loads(dump.with_suffix(".json").read_text())
+    vmlinux = (DUMPS / truth["vmlinux"]).resolve()
+    argv = [str(EMULATED / "crash"), "--no_crashrc", *options, str(vmlinux), str(dump)]
+    out = run_crash(argv, [*commands, "quit"], cwd=folder, timeout=TIMEOUT).out
+    return Session(dump, truth, out, folder)
+
+
+@pytest.fixture(scope="module")
+def plugin() -> Path:
+    """The plugin as ``make plugin-arm64`` builds it from the sources as they are."""
+    if not EMULATED.exists():
+        pytest.skip("there is no arm64 crash (make root-arm64)")
+    for program in ("aarch64-linux-gnu-gcc", "qemu-aarch64-static"):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed (make setup)")
+    subprocess.run(["make", "-s", "plugin-arm64"], cwd=ROOT, check=True)
+    return PLUGIN
+
+
+@pytest.fixture(scope="module", params=["arm64-direct.elf", "arm64-uefi.kdump"])
+def session(
+    request: pytest.FixtureRequest, plugin: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Session:
+    """All commands in one minimal session."""
+    commands = [
+        "sym linux_banner > before",
+        f"extend {plugin}",
+        "qemufix detect --json > detect.json",
+        "qemufix detect | head -1 > first",
+        "qemufix physbase --json > physbase.json",
+        *(f"qemufix physbase {options} > apply{i}" for i, options in enumerate(APPLY)),
+        "sym linux_banner > after",
+        "qemufix detect > again",
+    ]
+    return ran(request.param, tmp_path_factory.mktemp("arm64"), commands, "--minimal")
+
+
+def test_the_python_is_that_architectures(plugin: Path) -> None:
+    host = plugin.resolve().with_name("_host.so")
+    assert bytes(EMULATED / "python3") in host.read_bytes()
+    asked = [str(EMULATED / "python3"), "-c", "import platform; print(platform.machine())"]
+    assert subprocess.check_output(asked, text=True) == "aarch64\n"
+
+
+def test_detect_answers_as_outside(session: Session) -> None:
+    answer = session.answer("detect.json")
+    outside = subprocess.run(
+        [sys.executable, "-m", "crashext", "detect", "--json", session.dump],
+        capture_output=True, cwd=ROOT, check=True,
+    )  # fmt: skip
+    assert answer == json.loads(outside.stdout)
+    assert answer["arch"] == "aarch64"
+    assert session.text("first").endswith("written by QEMU (certain)\n")
+
+
+def test_physbase_answers_with_the_guests_own_truth(session: Session) -> None:
+    answer = session.answer("physbase.json")
+    for name in ("phys_base", "kimage_voffset", "kaslr_offset", "text_vaddr", "text_paddr"):
+        assert answer[name] == session.truth[name], name
+    assert answer["release"] == session.truth["release"]
+    assert answer["vmlinux_fits"] is True
+
+
+def test_apply_says_that_it_takes_a_repaired_dump(session: Session) -> None:
+    said = [line for line in session.out.splitlines() if line.startswith("qemufix: ")]
+    assert len(said) == len(APPLY), session.out
+    for line in said:
+        assert "not applied, nothing was changed" in line
+        assert "`qemufix repair`" in line
+    for i in range(len(APPLY)):
+        assert "kernel found" in session.text(f"apply{i}")
+
+
+def test_the_session_is_as_it_was(session: Session) -> None:
+    assert "linux_banner" in session.text("before")
+    assert session.text("after") == session.text("before")
+    assert "written by QEMU" in session.text("again")
+    assert "Traceback" not in session.out
+
+
+def test_a_full_session_is_found_right(plugin: Path, tmp_path: Path) -> None:
+    """Where the dump has a VMCOREINFO crash comes up, and its values are those found."""
+    commands = [f"extend {plugin}", "sys > sys", "qemufix physbase --apply | tail -1 > last"]
+    full = ran("arm64-vmcoreinfo.kdump", tmp_path, commands, "-s")
+    assert f"RELEASE: {full.truth['release']}" in full.text("sys"), full.out
+    values = f"kimage_voffset {full.truth['kimage_voffset']}, KASLR offset"
+    assert f"The session has {values} {full.truth['kaslr_offset']} already" in full.text("last")
