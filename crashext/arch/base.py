@@ -11,7 +11,7 @@ x86_64 writes it as ``phys_base``, arm64 as ``kimage_voffset``, riscv64 as
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -236,7 +236,8 @@ class Architecture(Protocol):
             which image a vCPU executes.
         pagings: shapes of page tables, those to try where nothing tells.
         top_tables: names of the kernel's own top-level table, today's first.
-        placements: names of the kernel variable that repeats where the image was placed.
+        start_symbols: names of the image's first byte, the usual one first.
+        placements: the kernel variables that repeat where the image was placed.
         symbols: further symbols that the members below look at.
         notes_name_tables: whether the notes of a dump say which page tables a vCPU uses.
         privileged: those of its checks that no program in the guest can forge, since they look
@@ -254,6 +255,7 @@ class Architecture(Protocol):
     linear: bool
     pagings: tuple[Paging, ...]
     top_tables: tuple[str, ...]
+    start_symbols: tuple[str, ...]
     placements: tuple[str, ...]
     symbols: tuple[str, ...]
     notes_name_tables: bool
@@ -281,8 +283,12 @@ class Architecture(Protocol):
     def said_text(self, info: Vmcoreinfo) -> int | None:
         """The run-time address of ``_text`` that a VMCOREINFO implies, None where it does not."""
 
-    def stored_voffset(self, value: int, start: int) -> int:
-        """The voffset that a word in that variable means, of an image at physical ``start``."""
+    def stored_voffset(self, memory: Memory, paddr: Callable[[str], int | None]) -> int | None:
+        """The voffset that the variables ``placements`` mean, None where they aren't set yet.
+
+        ``paddr`` tells where they and the ``start_symbols`` lie; None where memory or symbols
+        lack one.
+        """
 
     def phys_base(self, voffset: int) -> int | None:
         """The signed phys_base of that placement; None where there is no such notion."""

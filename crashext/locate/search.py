@@ -116,14 +116,19 @@ def _build_of(context: Context, image: Image) -> banner.Build | None:
     if offset is None or words is None:
         return None
     base = context.image_start(text) - offset
-    return banner.Build(words, base, linux_banner - offset, placement - offset)
+    placing = {
+        name: None if vaddr is None else vaddr - offset
+        for name in banner.placing_symbols(context.arch)
+        for vaddr in (image.vaddr(name),)
+    }
+    return banner.Build(words, base, linux_banner - offset, placing)
 
 
 def _judge_unplaced(context: Context, images: list[Image]) -> None:
     """Of the places with the banner, but no placement to be read, tell those that hold a kernel."""
     taken = {image.text_paddr for image in images}
     vmlinux = context.vmlinux
-    text = None if vmlinux is None else vmlinux.first("_text", "_stext")
+    text = context.linked(*context.arch.start_symbols)
     for place in context.unplaced:
         if vmlinux is None or text is None or place in taken:
             continue
@@ -198,7 +203,7 @@ def _worth_a_place(context: Context, images: list[Image], proposal: Proposal) ->
 
 def _of_another_build(context: Context, proposal: Proposal) -> bool:
     """True where neither banner nor notes of the vmlinux stand."""
-    text, offset = context.linked("_text", "_stext"), proposal.kaslr_offset
+    text, offset = context.linked(*context.arch.start_symbols), proposal.kaslr_offset
     if text is not None and proposal.text_vaddr is not None:
         offset = proposal.text_vaddr - context.image_start(text)
     return not traces_stand(context, proposal.voffset, offset)

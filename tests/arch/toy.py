@@ -8,7 +8,7 @@ It has no phys_base and no ways of its own. A table is one page of 16-byte entri
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from crashext.arch.base import Evidence, Memory, Paging, Proposal, Run, Search, View
@@ -79,6 +79,7 @@ class Toy:
     linear = False
     pagings: tuple[Paging, ...] = (SHAPE,)
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
+    start_symbols: tuple[str, ...] = ("_text",)
     placements: tuple[str, ...] = ("kimage_voffset",)
     symbols: tuple[str, ...] = ()
     notes_name_tables = True
@@ -108,8 +109,9 @@ class Toy:
         stext = info.symbol("_stext")
         return None if stext is None else stext & -BLOCK
 
-    def stored_voffset(self, value: int, start: int) -> int:
-        return value
+    def stored_voffset(self, memory: Memory, paddr: Callable[[str], int | None]) -> int | None:
+        place = paddr("kimage_voffset")
+        return None if place is None else memory.u64(place)
 
     def phys_base(self, voffset: int) -> int | None:
         return None

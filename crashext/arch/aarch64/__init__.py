@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ...dumps.base import ByteOrder, Note
 from ...text import hex64
@@ -28,6 +28,7 @@ class AArch64:
     linear = False
     pagings: tuple[Paging, ...] = layout.PAGINGS
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
+    start_symbols: tuple[str, ...] = ("_text", "_stext")
     #: arch/arm64/mm/mmu.c, set before anything else is (kernel/head.S).
     placements: tuple[str, ...] = ("kimage_voffset",)
     symbols: tuple[str, ...] = ("memstart_addr",)
@@ -67,9 +68,10 @@ class AArch64:
         """See :func:`layout.text_vaddr`."""
         return layout.text_vaddr(info)
 
-    def stored_voffset(self, value: int, start: int) -> int:
-        """From the variable ``kimage_voffset``: itself."""
-        return value
+    def stored_voffset(self, memory: Memory, paddr: Callable[[str], int | None]) -> int | None:
+        """The variable ``kimage_voffset``."""
+        place = paddr("kimage_voffset")
+        return None if place is None else memory.u64(place)
 
     def phys_base(self, voffset: int) -> None:
         """No such notion: ``kimage_voffset`` says it."""

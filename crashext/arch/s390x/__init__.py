@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ...dumps.base import ByteOrder, Note
 from ...vmcoreinfo import Vmcoreinfo
@@ -25,6 +25,7 @@ class S390x:
     linear = False
     pagings: tuple[Paging, ...] = layout.KERNEL_PAGINGS
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
+    start_symbols: tuple[str, ...] = ("_text", "_stext")
     #: struct vm_layout since 6.10, which starts with what was a variable before; both are
     #: set by the boot code (arch/s390/boot/startup.c).
     placements: tuple[str, ...] = ("vm_layout", "__kaslr_offset")
@@ -61,9 +62,12 @@ class S390x:
         """``_stext`` is the first of the image (arch/s390/kernel/vmlinux.lds.S)."""
         return info.symbol("_stext")
 
-    def stored_voffset(self, value: int, start: int) -> int:
+    def stored_voffset(self, memory: Memory, paddr: Callable[[str], int | None]) -> int | None:
         """From the KASLR offset: it tells where ``_text`` is mapped."""
-        return layout.stored_voffset(value, start)
+        start = paddr("_text")
+        place = next((p for name in self.placements if (p := paddr(name)) is not None), None)
+        value = None if place is None else memory.u64(place)
+        return None if value is None or start is None else layout.stored_voffset(value, start)
 
     def phys_base(self, voffset: int) -> None:
         """No such notion."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ...dumps.base import ByteOrder, Note
 from ...text import hex64, signed64
@@ -31,6 +31,7 @@ class X86_64:
     pagings: tuple[Paging, ...] = (layout.FOUR_LEVELS, layout.FIVE_LEVELS)
     #: init_top_pgt since 4.13, init_level4_pgt before; VMCOREINFO calls it swapper_pg_dir.
     top_tables: tuple[str, ...] = ("init_top_pgt", "init_level4_pgt", "swapper_pg_dir")
+    start_symbols: tuple[str, ...] = ("_text", "_stext")
     #: arch/x86/kernel/head_64.S
     placements: tuple[str, ...] = ("phys_base",)
     symbols: tuple[str, ...] = (
@@ -71,9 +72,11 @@ class X86_64:
         stext = info.symbol("_stext")
         return None if stext is None else stext & -self.image_align
 
-    def stored_voffset(self, value: int, start: int) -> int:
+    def stored_voffset(self, memory: Memory, paddr: Callable[[str], int | None]) -> int | None:
         """From the variable ``phys_base``."""
-        return layout.voffset_of(signed64(value))
+        place = paddr("phys_base")
+        value = None if place is None else memory.u64(place)
+        return None if value is None else layout.voffset_of(signed64(value))
 
     def phys_base(self, voffset: int) -> int:
         """See :func:`layout.phys_base_of`."""

@@ -54,16 +54,15 @@ def read_banner(context: Context, paddr: int) -> bytes | None:
 
 
 def check_placement(context: Context, image: Image) -> Evidence:
-    """The kernel's own variable for it says the same."""
-    name = image.arch.placements[0]
-    vaddr, text = image.vaddr(*image.arch.placements), image.text_vaddr
-    value = None if vaddr is None else context.memory.word(image.paddr(vaddr))
-    if vaddr is None or text is None or value is None:
-        missing = vaddr is None or text is None
-        return Evidence(name, "symbol not known" if missing else "not in the dump")
-    start = image.paddr(context.image_start(text))
-    held = image.arch.stored_voffset(value, start) == image.voffset
-    return Evidence(name, f"variable at {image.paddr(vaddr):#x} is {hex64(value)}", held)
+    """The kernel's own variables for it say the same."""
+    name, vaddr = image.arch.placements[0], image.vaddr(*image.arch.placements)
+    if vaddr is None:
+        return Evidence(name, "symbol not known")
+    stored = image.arch.stored_voffset(context.memory, image.symbol_paddr)
+    if stored is None:
+        return Evidence(name, "not in the dump, or not set yet")
+    words = f"variable at {image.paddr(vaddr):#x} means a voffset of {hex64(stored)}"
+    return Evidence(name, words, stored == image.voffset)
 
 
 def check_top_table(context: Context, image: Image) -> Evidence:

@@ -46,7 +46,7 @@ def examine(context: Context, image: Image) -> None:
 
 
 def _check_with_vmlinux(context: Context, image: Image, vmlinux: Vmlinux) -> bool:
-    measured, text = image.text_vaddr, vmlinux.first("_text", "_stext")
+    measured, text = image.text_vaddr, vmlinux.first(*image.arch.start_symbols)
     offset = next(_offsets(context, image, vmlinux), None)
     if offset is None or text is None:
         return False
@@ -62,7 +62,7 @@ def _check_with_vmlinux(context: Context, image: Image, vmlinux: Vmlinux) -> boo
 
 def _offsets(context: Context, image: Image, vmlinux: Vmlinux) -> Iterator[int]:
     """KASLR offsets to try: the one measured if need be, those at which the banner stands."""
-    text, measured = vmlinux.first("_text", "_stext"), image.text_vaddr
+    text, measured = vmlinux.first(*image.arch.start_symbols), image.text_vaddr
     step = context.arch.image_align
     known = image.kaslr_offset
     if known is None and text is not None and measured is not None:
@@ -91,13 +91,15 @@ def banner_stands(context: Context, voffset: int, offset: int | None) -> bool:
 
 
 def contradicted(context: Context, voffset: int, offset: int | None) -> bool:
-    """True when the kernel's own variable, where this placement puts it, says another one."""
-    linked, text = context.linked(*context.arch.placements), context.linked("_text", "_stext")
-    if linked is None or text is None or offset is None:
+    """True when the kernel's own variables, where this placement puts them, say another one."""
+    if offset is None:
         return False
-    value = context.memory.word((linked + offset - voffset) & MASK64)
-    start = (context.image_start(text) + offset - voffset) & MASK64
-    return value is not None and context.arch.stored_voffset(value, start) != voffset
+
+    def place(name: str) -> int | None:
+        linked = context.linked(name)
+        return None if linked is None else (linked + offset - voffset) & MASK64
+
+    return context.arch.stored_voffset(context.memory, place) not in (None, voffset)
 
 
 def traces_stand(context: Context, voffset: int, offset: int | None) -> bool:

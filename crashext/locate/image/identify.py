@@ -34,7 +34,9 @@ _WANTED = (
 def wanted(context: Context) -> frozenset[str]:
     """The symbols that anything here looks at."""
     arch = context.arch
-    return frozenset((*_WANTED, *arch.top_tables, *arch.placements, *arch.symbols))
+    return frozenset(
+        (*_WANTED, *arch.top_tables, *arch.placements, *arch.symbols, *arch.start_symbols)
+    )
 
 
 def identify(context: Context, image: Image, runs: list[Run]) -> None:

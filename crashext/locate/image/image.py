@@ -127,6 +127,11 @@ class Image:
         value = self.symbols.vaddr(*names)
         return value if value is not None and self.arch.is_image_vaddr(value) else None
 
+    def symbol_paddr(self, name: str) -> int | None:
+        """Physical address of a symbol, None if it is not known."""
+        vaddr = self.vaddr(name)
+        return None if vaddr is None else self.paddr(vaddr)
+
     def fits(self, proposal: Proposal) -> bool:
         """True when the proposal can be of this image."""
         return self.voffset == proposal.voffset and (

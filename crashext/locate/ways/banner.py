@@ -8,10 +8,10 @@ the kernel's own variable for its placement tells physical from virtual displace
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ...arch.base import MASK64, Proposal
+from ...arch.base import MASK64, Architecture, Proposal
 from ...symbols.vmlinux import Vmlinux
 from ..context import Context
 from ..memory import PAGE_SIZE
@@ -23,14 +23,14 @@ SOURCE = "banner"
 class Build:
     """A kernel build: its banner, and linked addresses of what is looked at.
 
-    ``base`` is that of the aligned block that ``_text`` lies in, ``placement`` that of the
-    variable that repeats where the image was placed.
+    ``base`` is that of the aligned block that ``_text`` lies in, ``placing`` those
+    of :func:`placing_symbols`.
     """
 
     banner: bytes
     base: int
     linux_banner: int
-    placement: int
+    placing: Mapping[str, int | None]
 
 
 def propose(context: Context) -> Iterator[Proposal]:
@@ -42,14 +42,20 @@ def propose(context: Context) -> Iterator[Proposal]:
 
 def of_vmlinux(context: Context, vmlinux: Vmlinux) -> Build | None:
     """What the vmlinux says to look for, None where it lacks a symbol."""
-    text, banner = vmlinux.first("_text", "_stext"), vmlinux.banner
+    text, banner = vmlinux.first(*context.arch.start_symbols), vmlinux.banner
     linux_banner, placement = (
         vmlinux.symbol("linux_banner"),
         vmlinux.first(*context.arch.placements),
     )
     if banner is None or text is None or linux_banner is None or placement is None:
         return None
-    return Build(banner, context.image_start(text), linux_banner, placement)
+    placing = {name: vmlinux.symbol(name) for name in placing_symbols(context.arch)}
+    return Build(banner, context.image_start(text), linux_banner, placing)
+
+
+def placing_symbols(arch: Architecture) -> tuple[str, ...]:
+    """What an architecture may ask the place of to tell that of the image."""
+    return (*arch.placements, *arch.start_symbols)
 
 
 def images_of(context: Context, build: Build) -> Iterator[Proposal]:
@@ -73,11 +79,15 @@ def images_of(context: Context, build: Build) -> Iterator[Proposal]:
 
 
 def _placed(context: Context, build: Build, start: int) -> tuple[int, int] | None:
-    """The voffset and KASLR offset that the image's own variable tells, if they can be true."""
-    value = context.memory.word(start + build.placement - build.base)
-    if value is None:
+    """The voffset and KASLR offset that the image's own variables tell, if they can be true."""
+
+    def place(name: str) -> int | None:
+        linked = build.placing.get(name)
+        return None if linked is None else start + linked - build.base
+
+    voffset = context.arch.stored_voffset(context.memory, place)
+    if voffset is None:
         return None
-    voffset = context.arch.stored_voffset(value, start)
     offset = (start + voffset - build.base) & MASK64
     known = context.plausible(voffset) and context.arch.is_kaslr_offset(offset)
     return (voffset, offset) if known else None

@@ -123,7 +123,7 @@ def _reaches_into(mapped: Sequence[Run], runs: list[Run]) -> bool:
 
 
 def _kaslr_offset(context: Context, text_vaddr: int | None) -> int | None:
-    linked = context.linked("_text", "_stext")
+    linked = context.linked(*context.arch.start_symbols)
     if text_vaddr is None or linked is None:
         return None
     # The mapping starts at the aligned block that holds _text.
