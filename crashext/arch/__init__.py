@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from .aarch64 import AArch64
 from .base import Architecture
+from .i386 import I386
 from .ppc64le import Ppc64le
+from .riscv64 import RiscV64
 from .s390x import S390x
 from .x86_64 import X86_64
 
@@ -17,7 +19,9 @@ __all__ = [
     "architectures_of",
 ]
 
-ARCHITECTURES: tuple[Architecture, ...] = (X86_64(), AArch64(), S390x(), Ppc64le())
+ARCHITECTURES: tuple[Architecture, ...] = (
+    X86_64(), AArch64(), S390x(), Ppc64le(), RiscV64(), I386(),
+)  # fmt: skip
 
 #: What QEMU writes as utsname.machine, whatever the guest (dump/dump.c, target/*/arch_dump.c).
 QEMU_MACHINES = ("x86_64", "i686", "S390X", "Unknown")
@@ -28,6 +32,7 @@ CRASH_MACHINES = {
     "X86": "i386",
     "S390X": "s390x",
     "PPC64": "ppc64le",
+    "RISCV64": "riscv64",
 }
 
 

@@ -234,6 +234,7 @@ class Architecture(Protocol):
         dense_text: how far behind the image's start its text is code, without padding.
         linear: True where every image has the same voffset: a program counter alone tells then
             which image a vCPU executes.
+        direct_map_most: the direct map of any kernel holds RAM below this, if there is any.
         pagings: shapes of page tables, those to try where nothing tells.
         top_tables: names of the kernel's own top-level table, today's first.
         start_symbols: names of the image's first byte, the usual one first.
@@ -242,8 +243,8 @@ class Architecture(Protocol):
         notes_name_tables: whether the notes of a dump say which page tables a vCPU uses.
         privileged: those of its checks that no program in the guest can forge, since they look
             at physical memory that programs never get.
-        options_suffice: False where crash does not come up right with ``crash_args`` alone,
-            but needs a VMCOREINFO in the dump.
+        crash_lacks: what crash has to be told that none of its options tells, so that it needs a
+            VMCOREINFO in the dump; "" where ``crash_args`` suffice.
     """
 
     name: str
@@ -253,6 +254,7 @@ class Architecture(Protocol):
     image_align: int
     dense_text: int
     linear: bool
+    direct_map_most: int
     pagings: tuple[Paging, ...]
     top_tables: tuple[str, ...]
     start_symbols: tuple[str, ...]
@@ -260,7 +262,7 @@ class Architecture(Protocol):
     symbols: tuple[str, ...]
     notes_name_tables: bool
     privileged: tuple[str, ...]
-    options_suffice: bool
+    crash_lacks: str
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs of a dump; malformed notes are left out."""

@@ -48,10 +48,11 @@ def apply(host: Host, location: Location, *, dry_run: bool = False, restart: boo
     if not host.minimal and _is_right(host, location):
         host.write(f"The session has {values} already: nothing to change.\n")
         return
-    if not _options_suffice(location):
+    lacks = _crash_lacks(location)
+    if lacks:
         raise SessionError(
-            "not applied, nothing was changed: on this architecture crash needs a VMCOREINFO in "
-            "the dump, where options don't do; `qemufix repair` writes a dump that has one"
+            f"not applied, nothing was changed: {lacks}; this needs a repaired dump, one with "
+            "VMCOREINFO in it"
         )
     phys_base = location.phys_base if host.can_reinit and not restart else None
     if dry_run:
@@ -79,9 +80,14 @@ def _is_right(host: Host, location: Location) -> bool:
     return host.phys_base == location.phys_base
 
 
-def _options_suffice(location: Location) -> bool:
+def _crash_lacks(location: Location) -> str:
+    """What crash can't be told on the answer's architecture."""
     architecture = architecture_of(location.arch)
-    return architecture is not None and architecture.options_suffice
+    return (
+        "crash can't be told where the kernel is"
+        if architecture is None
+        else (architecture.crash_lacks)
+    )
 
 
 def _wanted(location: Location) -> str:

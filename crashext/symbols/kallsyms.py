@@ -43,7 +43,8 @@ _REACH = 16 << 20  # bytes before a token table in which its names are
 _MAX_WALKED = 1 << 21  # names
 #: kallsyms_relative_base is the lowest symbol; on some architectures one lies before the image.
 _BELOW_TEXT = 64 << 20
-_START = ("_text", "_stext")
+#: The image's first symbols, one of which is at its first byte.
+_START = ("_text", "_stext", "_start")
 
 
 #: A copy of memory; a bytearray where joining its pages would hold it twice.

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from crashext.arch.base import Evidence, Memory, Paging, Proposal, Run, Search, View
+from crashext.arch.base import MASK64, Evidence, Memory, Paging, Proposal, Run, Search, View
 from crashext.dumps.base import ByteOrder, Note
 from crashext.vmcoreinfo import Vmcoreinfo
 
@@ -77,6 +77,7 @@ class Toy:
     image_align = BLOCK
     dense_text = 0
     linear = False
+    direct_map_most = MASK64
     pagings: tuple[Paging, ...] = (SHAPE,)
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
     start_symbols: tuple[str, ...] = ("_text",)
@@ -84,7 +85,7 @@ class Toy:
     symbols: tuple[str, ...] = ()
     notes_name_tables = True
     privileged: tuple[str, ...] = ()
-    options_suffice = False
+    crash_lacks = "crash has no option for a toy's memory layout"
 
     def cpus(self, notes: Sequence[Note]) -> tuple[ToyCpu, ...]:
         states = [struct.unpack_from("<QQ", n.desc) for n in notes if n.name == "TOY"]

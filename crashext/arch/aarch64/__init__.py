@@ -26,6 +26,7 @@ class AArch64:
     image_align = layout.IMAGE_ALIGN
     dense_text = 0
     linear = False
+    direct_map_most = MASK64
     pagings: tuple[Paging, ...] = layout.PAGINGS
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
     start_symbols: tuple[str, ...] = ("_text", "_stext")
@@ -37,7 +38,9 @@ class AArch64:
     #: crash has the size of addresses from TCR_EL1.T1SZ in VMCOREINFO, or else derives a wrong
     #: one from a symbol's address: ``vabits_actual`` is heard for kernels that have such a
     #: variable alone (crash arm64.c, arm64_calc_VA_BITS).
-    options_suffice = False
+    crash_lacks = (
+        "crash takes the size of an arm64 kernel's addresses from VMCOREINFO, not from options"
+    )
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have an NT_PRSTATUS note."""

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ...dumps.base import ByteOrder, Note
 from ...vmcoreinfo import Vmcoreinfo
-from ..base import AddressSpace, Cpu, Evidence, Memory, Paging, Proposal, Search, View
+from ..base import MASK64, AddressSpace, Cpu, Evidence, Memory, Paging, Proposal, Search, View
 from . import entry, layout
 from .paging import LinearMapping, RadixTables
 from .registers import cpu_states
@@ -24,14 +24,16 @@ class Ppc64le:
     image_align = layout.IMAGE_ALIGN
     dense_text = layout.DENSE_TEXT
     linear = True
+    direct_map_most = MASK64
     pagings: tuple[Paging, ...] = layout.PAGINGS
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
+    start_symbols: tuple[str, ...] = ("_text", "_stext")
     #: arch/powerpc/mm/init_64.c, set by relocate() in head_64.S.
     placements: tuple[str, ...] = ("kernstart_addr",)
     symbols: tuple[str, ...] = ("vmemmap",)
     privileged: tuple[str, ...] = (entry.NAME,)
     notes_name_tables = False
-    options_suffice = True
+    crash_lacks = ""
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have an NT_PRSTATUS note."""
@@ -63,9 +65,11 @@ class Ppc64le:
         """``_stext`` is the first of the image (arch/powerpc/kernel/vmlinux.lds.S)."""
         return info.symbol("_stext")
 
-    def stored_voffset(self, value: int, start: int) -> int:
+    def stored_voffset(self, memory: Memory, paddr: Callable[[str], int | None]) -> int | None:
         """From ``kernstart_addr``."""
-        return layout.stored_voffset(value, start)
+        start, place = paddr("_text"), paddr("kernstart_addr")
+        value = None if place is None else memory.u64(place)
+        return None if value is None or start is None else layout.stored_voffset(value, start)
 
     def phys_base(self, voffset: int) -> None:
         """No such notion."""

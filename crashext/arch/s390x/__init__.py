@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ...dumps.base import ByteOrder, Note
 from ...vmcoreinfo import Vmcoreinfo
-from ..base import Cpu, Evidence, Memory, Paging, Proposal, Search, View
+from ..base import MASK64, Cpu, Evidence, Memory, Paging, Proposal, Search, View
 from . import layout, lowcore
 from .paging import PageTables
 from .registers import cpu_states
@@ -23,6 +23,7 @@ class S390x:
     image_align = layout.IMAGE_ALIGN
     dense_text = 0
     linear = False
+    direct_map_most = MASK64
     pagings: tuple[Paging, ...] = layout.KERNEL_PAGINGS
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
     start_symbols: tuple[str, ...] = ("_text", "_stext")
@@ -32,7 +33,7 @@ class S390x:
     symbols: tuple[str, ...] = ("vmemmap",)
     privileged: tuple[str, ...] = (lowcore.SOURCE,)
     notes_name_tables = True
-    options_suffice = True
+    crash_lacks = ""
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have an NT_PRSTATUS note."""

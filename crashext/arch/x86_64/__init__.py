@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ...dumps.base import ByteOrder, Note
 from ...text import hex64, signed64
 from ...vmcoreinfo import Vmcoreinfo
-from ..base import Cpu, Evidence, Memory, Paging, Proposal, Search, View
+from ..base import MASK64, Cpu, Evidence, Memory, Paging, Proposal, Search, View
 from . import boot_params, idt, layout
 from .paging import PageTables, encryption_mask
 from .registers import cpu_states
@@ -28,6 +28,7 @@ class X86_64:
     image_align = layout.PMD_SIZE
     dense_text = 0
     linear = False
+    direct_map_most = MASK64
     pagings: tuple[Paging, ...] = (layout.FOUR_LEVELS, layout.FIVE_LEVELS)
     #: init_top_pgt since 4.13, init_level4_pgt before; VMCOREINFO calls it swapper_pg_dir.
     top_tables: tuple[str, ...] = ("init_top_pgt", "init_level4_pgt", "swapper_pg_dir")
@@ -41,7 +42,7 @@ class X86_64:
     )
     notes_name_tables = True
     privileged: tuple[str, ...] = ()
-    options_suffice = True
+    crash_lacks = ""
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have a QEMU note."""
@@ -115,7 +116,7 @@ class X86_64:
 
     def boot_kaslr_offset(self, search: Search, image: View) -> int | None:
         """See :mod:`boot_params`."""
-        return boot_params.kaslr_offset(search, image)
+        return boot_params.kaslr_offset(search, image, layout.START_KERNEL_MAP)
 
     def phys_offset(self, search: Search, image: View) -> int | None:
         """The direct map starts with physical address 0, always: no such notion."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ...dumps.base import Note
 from ..base import Paging
@@ -28,7 +29,7 @@ _QEMU_HEAD = struct.Struct("<II")
 _RSP, _RIP, _CS, _GS_BASE, _IDT, _CR0, _CR3, _CR4, _KERNEL_GS = (
     56, 136, 152, 264, 368, 392, 416, 424, 432,
 )  # fmt: skip
-_CS_LONG_MODE = 1 << 21
+CS_LONG_MODE = 1 << 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,22 +103,32 @@ class CpuState:
             return "real mode"
         if not self.cr0 & CR0_PG:
             return "protected mode without paging"
-        if not self.cs_flags & _CS_LONG_MODE:
+        if not self.cs_flags & CS_LONG_MODE:
             return "32-bit code" + (", user" if self.cs & 3 else "")
         return "user mode" if self.cs & 3 else "ring 0"
 
 
+_State = TypeVar("_State", bound=CpuState)
+
+
 def cpu_states(notes: Sequence[Note]) -> tuple[CpuState, ...]:
     """The vCPUs of a dump, in the order of their QEMU notes; malformed notes are left out."""
+    return read_notes(notes, CpuState)
+
+
+def read_notes(notes: Sequence[Note], of: type[_State]) -> tuple[_State, ...]:
+    """Likewise, as what an architecture makes ``of`` them."""
     descs = [n.desc for n in notes if n.name == _QEMU_NOTE_NAME]
-    return tuple(_cpu_state(index, desc) for index, desc in enumerate(descs) if _is_cpu_state(desc))
+    return tuple(
+        _cpu_state(index, desc, of) for index, desc in enumerate(descs) if _is_cpu_state(desc)
+    )
 
 
 def _is_cpu_state(desc: bytes) -> bool:
     return len(desc) >= _QEMU_NOTE_MIN
 
 
-def _cpu_state(index: int, desc: bytes) -> CpuState:
+def _cpu_state(index: int, desc: bytes, of: type[_State]) -> _State:
     def u64(offset: int) -> int:
         return int.from_bytes(desc[offset : offset + 8], "little")
 
@@ -126,7 +137,7 @@ def _cpu_state(index: int, desc: bytes) -> CpuState:
 
     _version, size = _QEMU_HEAD.unpack_from(desc)
     has_kernel_gs = min(size, len(desc)) >= _KERNEL_GS + 8
-    return CpuState(
+    return of(
         index=index,
         rip=u64(_RIP),
         rsp=u64(_RSP),

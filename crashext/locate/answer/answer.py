@@ -123,6 +123,8 @@ def _warnings(context: Context, image: Image | None, fits: bool | None) -> list[
     warnings += list(context.memory.bad_pages.values())[:8]
     if image is not None and image.kaslr_offset is None:
         warnings.append("nothing in the dump tells the KASLR offset surely: give the vmlinux")
+    if image is not None and context.arch.crash_lacks and context.dump.vmcoreinfo is None:
+        warnings.append(context.arch.crash_lacks)
     if image is not None and context.vmlinux is None:
         unchecked = [name for name, check in image.checks.items() if check.held is None]
         unchecked = [name for name in unchecked if name != "cpu_page_tables"]

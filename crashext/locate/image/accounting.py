@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from ...arch.base import MASK64, AddressSpace, Evidence
 from ..context import Context
+from ..likeness import fixed_pages
 from ..memory import PAGE_SIZE
 from .image import Image
 from .kernel_memory import own_tables
@@ -44,7 +45,7 @@ def checks(context: Context, image: Image) -> Iterator[Evidence]:
 
 def _direct_map(context: Context, image: Image, tables: AddressSpace) -> Evidence:
     """RAM is mapped linearly, as much of it as this kernel knows of."""
-    places = list(_ram_places(context, _PLACES))
+    places = list(_ram_places(context, _PLACES, image.arch.direct_map_most))
     for base in image.arch.direct_maps(context, image):
         found = [(p, tables.translate((base + p) & MASK64)) for p in places]
         lost = sum(paddr is None and tables.lost((base + p) & MASK64) for p, paddr in found)
@@ -112,22 +113,24 @@ def _memory_map(context: Context, image: Image, tables: AddressSpace) -> Evidenc
 
 def _spread(pages: _StructPages, said: str) -> Evidence:
     """RAM all over has struct pages, each at a place of its own."""
-    places = list(_ram_places(pages.context, _OTHER_PAGES))
+    places = list(_ram_places(pages.context, _OTHER_PAGES, MASK64))
     found = set(map(pages.place, places)) - {None}
     held = True if len(found) * 2 > len(places) else None
     return Evidence(MEMORY_MAP, f"{said}, {len(found)} of {len(places)} places have one", held)
 
 
 def _own_pages(image: Image) -> Iterator[int]:
-    """Physical addresses of some pages of the image's text."""
-    start = image.text_paddr
-    if start is not None:
+    """Physical addresses of some pages of the image's text, all over it where its end is known."""
+    start, end = image.text_paddr, image.symbol_paddr("_etext")
+    if start is not None and end is not None and end > start:
+        yield from fixed_pages(range(start & -PAGE_SIZE, end, PAGE_SIZE), _OWN_PAGES)
+    elif start is not None:
         yield from (start + number * (512 << 10) for number in range(1, _OWN_PAGES + 1))
 
 
-def _ram_places(context: Context, count: int) -> Iterator[int]:
-    """Page addresses spread evenly over RAM."""
-    total = context.dump.ram_bytes
+def _ram_places(context: Context, count: int, most: int) -> Iterator[int]:
+    """Page addresses spread evenly over the RAM below ``most``."""
+    total = sum(min(ram.end, most) - ram.start for ram in context.dump.ram if ram.start < most)
     wanted = [(2 * number + 1) * total // (2 * count) for number in range(count)]
     done = 0
     for ram in context.dump.ram:

@@ -17,7 +17,7 @@ from ...arch.base import Evidence
 from ..context import Context
 from . import accounting, vmcoreinfo_data
 from .image import Image
-from .kernel_memory import kernel_text, variable, variable32
+from .kernel_memory import kernel_text, variable, variable32, variable64
 
 #: kernel/crash_dump.c: ELFCORE_ADDR_MAX, no header given; ELFCORE_ADDR_ERR, used or unusable.
 _NOT_GIVEN, _USED = (1 << 64) - 1, (1 << 64) - 2
@@ -29,7 +29,7 @@ _NO_CPU = (1 << 32) - 1
 
 def variable_is_set(context: Context, image: Image) -> bool:
     """True when ``elfcorehdr_addr`` names an address, or was used."""
-    return variable(context, image, "elfcorehdr_addr") not in (None, 0, _NOT_GIVEN)
+    return variable64(context, image, "elfcorehdr_addr") not in (None, 0, _NOT_GIVEN)
 
 
 def header_paddr(context: Context, image: Image) -> int | None:
@@ -39,7 +39,7 @@ def header_paddr(context: Context, image: Image) -> int | None:
     don't contradict each other, or the kernel manages most of RAM, which no capture
     kernel does.
     """
-    value = variable(context, image, "elfcorehdr_addr")
+    value = variable64(context, image, "elfcorehdr_addr")
     lacks_it = image.has_all_symbols and image.vaddr("elfcorehdr_addr") is None
     unset = value == _NOT_GIVEN or lacks_it
     if unset and context.cpus and not image.running:

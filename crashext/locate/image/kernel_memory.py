@@ -15,6 +15,12 @@ def variable(context: Context, image: Image, name: str) -> int | None:
     return None if vaddr is None else context.memory.word(image.paddr(vaddr))
 
 
+def variable64(context: Context, image: Image, name: str) -> int | None:
+    """Likewise one that has 64 bits on every architecture."""
+    vaddr = image.vaddr(name)
+    return None if vaddr is None else context.memory.u64(image.paddr(vaddr))
+
+
 def variable32(context: Context, image: Image, name: str) -> int | None:
     """Likewise one of 32 bits."""
     vaddr = image.vaddr(name)

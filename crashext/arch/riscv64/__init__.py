@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""riscv64, as :class:`crashext.arch.base.Architecture` asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from ...dumps.base import ByteOrder, Note
+from ...vmcoreinfo import Vmcoreinfo
+from ..base import MASK64, Cpu, Evidence, Memory, Paging, Proposal, Search, View
+from . import image_header, layout
+from .paging import PageTables
+from .registers import cpu_states
+
+
+class RiscV64:
+    """The descriptor; it has no state."""
+
+    name = "riscv64"
+    #: The header of a kdump doesn't say what it is of, nor does raw memory.
+    dump_arches: tuple[str, ...] = ("riscv64", "unknown")
+    byte_order: ByteOrder = "little"
+    word = 8
+    image_align = layout.IMAGE_ALIGN
+    dense_text = 0
+    linear = False
+    direct_map_most = MASK64
+    pagings: tuple[Paging, ...] = tuple(layout.SATP_MODES.values())
+    top_tables: tuple[str, ...] = ("swapper_pg_dir",)
+    #: _text lies a page or two behind the image's first byte (kernel/vmlinux.lds.S).
+    start_symbols: tuple[str, ...] = ("_start",)
+    #: arch/riscv/mm/init.c; its virt_addr and phys_addr.
+    placements: tuple[str, ...] = ("kernel_map",)
+    symbols: tuple[str, ...] = ("satp_mode", "phys_ram_base", "vmemmap_start_pfn")
+    privileged: tuple[str, ...] = ()
+    notes_name_tables = False
+    crash_lacks = (
+        "crash has no option for riscv64's memory layout: it needs VMCOREINFO in the file, "
+        "and starts on no other dump"
+    )
+
+    def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
+        """The vCPUs that have an NT_PRSTATUS note."""
+        return cpu_states(notes)
+
+    def tables(self, memory: Memory, root: int, paging: Paging, ram_end: int) -> PageTables:
+        """The address space at ``root``."""
+        return PageTables(memory, root, paging)
+
+    def is_image_vaddr(self, vaddr: int) -> bool:
+        """See :func:`layout.is_image_vaddr`."""
+        return layout.is_image_vaddr(vaddr)
+
+    def is_voffset(self, voffset: int, ram_end: int) -> bool:
+        """See :func:`layout.is_voffset`."""
+        return layout.is_voffset(voffset, ram_end)
+
+    def is_kaslr_offset(self, value: int) -> bool:
+        """See :func:`layout.is_kaslr_offset`."""
+        return layout.is_kaslr_offset(value)
+
+    def said_voffset(self, info: Vmcoreinfo) -> int | None:
+        """From NUMBER(va_kernel_pa_offset): hex, since 6.4."""
+        value = info.number("va_kernel_pa_offset")
+        return None if value is None else value & MASK64
+
+    def said_text(self, info: Vmcoreinfo) -> int | None:
+        """``_stext`` lies in the first 2 MiB of the image."""
+        stext = info.symbol("_stext")
+        return None if stext is None else stext & -self.image_align
+
+    def stored_voffset(self, memory: Memory, paddr: Callable[[str], int | None]) -> int | None:
+        """From ``kernel_map``."""
+        kernel_map = _kernel_map(memory, paddr("kernel_map"))
+        return None if kernel_map is None else kernel_map.voffset
+
+    def phys_base(self, voffset: int) -> None:
+        """No such notion: ``va_kernel_pa_offset`` says it."""
+        return
+
+    def window_starts_image(self, vaddr: int) -> bool:
+        """Modules and BPF programs, in the window too, are mapped by other voffsets."""
+        return vaddr % self.image_align == 0
+
+    def ways(self, search: Search) -> Iterator[Proposal]:
+        """None: no register is in the notes that leads anywhere."""
+        return iter(())
+
+    def checks(self, search: Search, image: View) -> Iterator[Evidence]:
+        """The image header."""
+        yield image_header.check(search, image)
+
+    def pagings_in_use(self, search: Search, image: View) -> tuple[Paging, ...]:
+        """As ``satp_mode`` says, or VMCOREINFO, where they are known."""
+        mode = _variable(search, image, "satp_mode")
+        said = None if image.info is None else image.info.number("VA_BITS")
+        for number, paging in layout.SATP_MODES.items():
+            if paging.va_bits == said or (mode is not None and mode >> 60 == number):
+                return (paging,)
+        return self.pagings
+
+    def top_table_unused(self, search: Search, image: View, root: int) -> bool:
+        """True while the kernel runs on ``early_pg_dir`` still (setup_vm_final, mm/init.c)."""
+        table = search.memory.get(root, 4096)
+        return table is not None and not any(table)
+
+    def boot_kaslr_offset(self, search: Search, image: View) -> int | None:
+        """Every kernel is linked to KERNEL_LINK_ADDR."""
+        text = image.text_vaddr
+        offset = None if text is None else (text & -self.image_align) - layout.KERNEL_LINK_ADDR
+        return offset if offset is not None and self.is_kaslr_offset(offset) else None
+
+    def phys_offset(self, search: Search, image: View) -> int | None:
+        """``phys_ram_base``; what VMCOREINFO says is the same."""
+        value = _variable(search, image, "phys_ram_base")
+        if value is None and image.info is not None:
+            value = image.info.number("phys_ram_base")
+        return value or None
+
+    def direct_maps(self, search: Search, image: View) -> Iterator[int]:
+        """``va_pa_offset`` of ``kernel_map``: virtual less physical address of the direct map."""
+        kernel_map = _kernel_map_of(search, image)
+        if kernel_map is not None and kernel_map.va_pa_offset:
+            yield kernel_map.va_pa_offset
+
+    def memory_maps(self, search: Search, image: View) -> Iterator[int]:
+        """``vmemmap``, by ``kernel_map`` and the first page frame of RAM."""
+        kernel_map, paging = _kernel_map_of(search, image), image.paging
+        if kernel_map is None or kernel_map.page_offset is None or paging is None:
+            return
+        start = layout.vmemmap_start(kernel_map.page_offset, paging.va_bits)
+        first, ram = _variable(search, image, "vmemmap_start_pfn"), self.phys_offset(search, image)
+        for frame in (first, None if ram is None else ram // paging.page_size):
+            if frame is not None:
+                yield from layout.memory_map_bases(start, frame)
+
+    def crash_args(self, search: Search, image: View) -> tuple[str, ...]:
+        """None: crash has no such options (see ``crash_lacks``; crash riscv64.c)."""
+        return ()
+
+
+def _variable(search: Search, image: View, name: str) -> int | None:
+    vaddr = image.vaddr(name)
+    return None if vaddr is None else search.memory.u64(image.paddr(vaddr))
+
+
+def _kernel_map(memory: Memory, paddr: int | None) -> layout.KernelMap | None:
+    data = None if paddr is None else memory.get(paddr, layout.KERNEL_MAP_SIZE)
+    return None if data is None else layout.kernel_map(data)
+
+
+def _kernel_map_of(search: Search, image: View) -> layout.KernelMap | None:
+    vaddr = image.vaddr("kernel_map")
+    return _kernel_map(search.memory, None if vaddr is None else image.paddr(vaddr))
