@@ -11,7 +11,7 @@ kernel accounts only for the memory that was set aside for it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ...arch.base import MASK64, AddressSpace, Evidence
@@ -102,12 +102,13 @@ def _memory_map(context: Context, image: Image, tables: AddressSpace) -> Evidenc
     for base in image.arch.memory_maps(context, image):
         for size in _STRUCT_PAGE_SIZES[image.arch.word]:
             pages = _StructPages(context, tables, base, size, page_size)
-            known = [k for p in _own_pages(image) if (k := pages.is_reserved(p)) is not None]
-            if not known:
-                continue
-            said = f"at {base:#x}: {sum(known)} of {len(known)} pages of the image are reserved"
-            if sum(known) * 4 >= len(known) * 3 and len(known) >= _FEWEST:
-                return _spread(pages, said)
+            for own in _own_pages(image):
+                known = [k for p in own if (k := pages.is_reserved(p)) is not None]
+                if not known:
+                    continue
+                said = f"at {base:#x}: {sum(known)} of {len(known)} pages of the image are reserved"
+                if sum(known) * 4 >= len(known) * 3 and len(known) >= _FEWEST:
+                    return _spread(pages, said)
     return Evidence(MEMORY_MAP, said)
 
 
@@ -119,13 +120,18 @@ def _spread(pages: _StructPages, said: str) -> Evidence:
     return Evidence(MEMORY_MAP, f"{said}, {len(found)} of {len(places)} places have one", held)
 
 
-def _own_pages(image: Image) -> Iterator[int]:
-    """Physical addresses of some pages of the image's text, all over it where its end is known."""
+def _own_pages(image: Image) -> Iterator[Sequence[int]]:
+    """Physical addresses of some pages of the image's text, as choices.
+
+    Behind a small text lies what the kernel gives back after booting: then those within it.
+    """
     start, end = image.text_paddr, image.symbol_paddr("_etext")
-    if start is not None and end is not None and end > start:
-        yield from fixed_pages(range(start & -PAGE_SIZE, end, PAGE_SIZE), _OWN_PAGES)
-    elif start is not None:
-        yield from (start + number * (512 << 10) for number in range(1, _OWN_PAGES + 1))
+    if start is None:
+        return
+    step = 512 << 10
+    yield range(start + step, start + step * (_OWN_PAGES + 1), step)
+    if end is not None and start < end < start + step * _OWN_PAGES:
+        yield tuple(fixed_pages(range(start & -PAGE_SIZE, end, PAGE_SIZE), _OWN_PAGES))
 
 
 def _ram_places(context: Context, count: int, most: int) -> Iterator[int]:
