@@ -147,6 +147,5 @@ def test_only_a_tree_of_the_hash_mmu_makes_it_one() -> None:
 
 
 def test_placements() -> None:
-    arch = Ppc64le()
-    assert arch.stored_voffset(0x2000000, 0x2000000) == START
-    assert not arch.is_voffset(arch.stored_voffset(0, 0x2000000), RAM)
+    assert layout.stored_voffset(0x2000000, 0x2000000) == START
+    assert not Ppc64le().is_voffset(layout.stored_voffset(0, 0x2000000), RAM)

@@ -229,7 +229,6 @@ def test_the_lowcore_leads_nowhere(pointer: int) -> None:
 def test_placements() -> None:
     assert layout.said_voffset(parse(b"OSRELEASE=6.1.0\nKERNELOFFSET=12340000\n")) == 0
     assert layout.said_voffset(parse(b"OSRELEASE=6.12.0\nKERNELOFFPHYS=754000\n")) is None
-    arch = S390x()
-    assert arch.stored_voffset(0x3FFFE854000, 0x854000) == 0x3FFFE100000
-    assert arch.stored_voffset(0x12340000, 0x12440000) == 0
-    assert not arch.is_voffset(arch.stored_voffset(0, 0x12440000), 1 << 30)
+    assert layout.stored_voffset(0x3FFFE854000, 0x854000) == 0x3FFFE100000
+    assert layout.stored_voffset(0x12340000, 0x12440000) == 0
+    assert not S390x().is_voffset(layout.stored_voffset(0, 0x12440000), 1 << 30)
