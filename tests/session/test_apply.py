@@ -163,7 +163,7 @@ def test_where_options_do_not_suffice_nothing_is_done(
     host: FakeHost, elsewhere: Location, options: dict[str, bool]
 ) -> None:
     host.can_reinit, host.phys_base = False, None
-    with pytest.raises(SessionError, match="repaired dump") as refused:
+    with pytest.raises(SessionError, match="needs a repaired dump") as refused:
         apply(as_host(host), elsewhere, **options)
     assert "\n" not in str(refused.value)
     assert (host.reinits, host.restarts, host.out) == ([], [], "")
