@@ -79,7 +79,8 @@ class Proposal:
     ``source`` names the way that made it, ``detail`` says in words what was seen.
     ``cpu`` is the vCPU it came from, ``text_vaddr`` the first mapped address of the
     image, ``paging`` that of the page tables it was read from, ``info`` the VMCOREINFO
-    text that says so. ``whole`` is False where the tables map other memory in between.
+    text that says so, ``root`` the physical address of the top-level table that bears it out.
+    ``whole`` is False where the tables map other memory in between.
     """
 
     source: str
@@ -90,6 +91,7 @@ class Proposal:
     text_vaddr: int | None = None
     paging: Paging | None = None
     info: Vmcoreinfo | None = None
+    root: int | None = None
     whole: bool = True
 
     @property
@@ -240,6 +242,7 @@ class Architecture(Protocol):
         start_symbols: names of the image's first byte, the usual one first.
         placements: the kernel variables that repeat where the image was placed.
         symbols: further symbols that the members below look at.
+        image_magic: offset and bytes by which boot loaders know its images; None for none.
         notes_name_tables: whether the notes of a dump say which page tables a vCPU uses.
         privileged: those of its checks that no program in the guest can forge, since they look
             at physical memory that programs never get.
@@ -260,6 +263,7 @@ class Architecture(Protocol):
     start_symbols: tuple[str, ...]
     placements: tuple[str, ...]
     symbols: tuple[str, ...]
+    image_magic: tuple[int, bytes] | None
     notes_name_tables: bool
     privileged: tuple[str, ...]
     crash_lacks: str
@@ -300,6 +304,9 @@ class Architecture(Protocol):
 
         Tables of early boot map the window from its beginning: no word on _text then.
         """
+
+    def image_size(self, head: bytes) -> int | None:
+        """Bytes in memory of the image that starts with ``head``, None if that is no header."""
 
     def ways(self, search: Search) -> Iterator[Proposal]:
         """Proposals by ways that only this architecture has, a few page reads in all."""

@@ -64,6 +64,15 @@ class PhysMemory:
         except MissingMemory:
             return None
 
+    def block(self, paddr: int, size: int) -> bytearray:
+        """``size`` bytes, held once; pages that are not in the dump read as zeros."""
+        block = bytearray(size)
+        for at in range(0, size, PAGE_SIZE):
+            page = self.get(paddr + at, min(PAGE_SIZE, size - at))
+            if page is not None:
+                block[at : at + len(page)] = page
+        return block
+
     def u64(self, paddr: int) -> int | None:
         """The 64-bit number at ``paddr`` in the guest's byte order; None if not in the dump."""
         return self._number(paddr, 8)

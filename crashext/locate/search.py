@@ -10,14 +10,14 @@ from operator import add
 from ..arch.base import Proposal
 from ..symbols.runtime import KnownSymbols
 from ..symbols.vmlinux import Vmlinux
-from .choice.confidence import confidence
+from .choice.confidence import SOUND, confidence
 from .context import Context
 from .encrypted import looks_encrypted
 from .image import body, capture, kaslr
 from .image.checks import verify
 from .image.examine import contradicted, examine, hollow, traces_stand
 from .image.image import Image, fitting, sort_in
-from .ways import CHEAP, FULL, banner, elfcorehdr, vmcoreinfo_memory
+from .ways import CHEAP, FULL, LAST, banner, elfcorehdr, vmcoreinfo_memory
 
 #: Images examined. What a real image can't fail is tested before one takes a place, and
 #: which come first does not depend on where they lie; see :func:`_in_order`.
@@ -38,6 +38,10 @@ def search(context: Context, *, everything: bool = False) -> list[Image]:
         if settled(images) and not everything:
             break
         _add(context, images, way(context))
+        _follow_captures(context, images)
+    if everything or not any(confidence(image) in SOUND for image in images):
+        for way in LAST:
+            _add(context, images, way(context))
         _follow_captures(context, images)
     if any(kaslr.rests_on_note(context, image) for image in images) and settled(images):
         _add(context, images, vmcoreinfo_memory.propose(context))

@@ -117,7 +117,7 @@ def decode(
                 continue
             for addresses in _addresses(block, tokens, (count_at, count), starts, layout):
                 found = _select(block, names_at, tokens, addresses, wanted.union(_START))
-                if any(found.get(name) in starts for name in _START):
+                if any(name in found and found[name] in starts for name in _START):
                     return {name: value for name, value in found.items() if name in wanted}
     return {}
 

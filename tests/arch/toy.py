@@ -83,6 +83,7 @@ class Toy:
     start_symbols: tuple[str, ...] = ("_text",)
     placements: tuple[str, ...] = ("kimage_voffset",)
     symbols: tuple[str, ...] = ()
+    image_magic: tuple[int, bytes] | None = None
     notes_name_tables = True
     privileged: tuple[str, ...] = ()
     crash_lacks = "crash has no option for a toy's memory layout"
@@ -119,6 +120,9 @@ class Toy:
 
     def window_starts_image(self, vaddr: int) -> bool:
         return True
+
+    def image_size(self, head: bytes) -> int | None:
+        return None
 
     def ways(self, search: Search) -> Iterator[Proposal]:
         return iter(())

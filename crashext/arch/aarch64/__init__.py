@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from ...dumps.base import ByteOrder, Note
 from ...text import hex64
 from ...vmcoreinfo import Vmcoreinfo
+from .. import image_header
 from ..base import MASK64, Cpu, Evidence, Memory, Paging, Proposal, Search, View
-from . import image_header, layout
+from . import layout
 from .paging import PageTables
 from .registers import cpu_states
 
@@ -32,7 +33,8 @@ class AArch64:
     start_symbols: tuple[str, ...] = ("_text", "_stext")
     #: arch/arm64/mm/mmu.c, set before anything else is (kernel/head.S).
     placements: tuple[str, ...] = ("kimage_voffset",)
-    symbols: tuple[str, ...] = ("memstart_addr",)
+    symbols: tuple[str, ...] = ("memstart_addr", "vabits_actual")
+    image_magic: tuple[int, bytes] | None = (image_header.MAGIC_OFFSET, layout.IMAGE_MAGIC)
     notes_name_tables = False
     privileged: tuple[str, ...] = ()
     #: crash has the size of addresses from TCR_EL1.T1SZ in VMCOREINFO, or else derives a wrong
@@ -84,13 +86,19 @@ class AArch64:
         """Nothing else is mapped with the image."""
         return True
 
+    def image_size(self, head: bytes) -> int | None:
+        """See :func:`crashext.arch.image_header.image_size`."""
+        return image_header.image_size(head, layout.IMAGE_MAGIC)
+
     def ways(self, search: Search) -> Iterator[Proposal]:
         """None: no register is in the notes that leads anywhere."""
         return iter(())
 
     def checks(self, search: Search, image: View) -> Iterator[Evidence]:
         """The image header."""
-        yield image_header.check(search, image)
+        text = image.text_vaddr
+        start = None if text is None else image.paddr(text)
+        yield image_header.check(search, image, start, layout.IMAGE_MAGIC)
 
     def pagings_in_use(self, search: Search, image: View) -> tuple[Paging, ...]:
         """As VMCOREINFO says, where there is one."""
@@ -132,9 +140,12 @@ class AArch64:
             yield layout.memory_map_base(start & MASK64, memstart, paging)
 
     def crash_args(self, search: Search, image: View) -> tuple[str, ...]:
-        """What it would read from VMCOREINFO (crash arm64.c, arm64_parse_cmdline_args)."""
+        """What it would read from VMCOREINFO (crash arm64.c, arm64_parse_cmdline_args).
+
+        It hears of ``vabits_actual`` for kernels that have such a variable alone.
+        """
         offset, memstart = image.kaslr_offset, self.phys_offset(search, image)
-        if offset is None or image.paging is None:
+        if offset is None or image.paging is None or image.vaddr("vabits_actual") is None:
             return ()
         args = [f"--kaslr={offset:#x}"] if offset else []
         args += ["--machdep", f"kimage_voffset={hex64(image.voffset)}"]

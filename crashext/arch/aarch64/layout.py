@@ -11,6 +11,8 @@ from ..base import MASK64, Paging
 #: (arch/arm64/include/asm/efi.h), the boot protocol asks for 2 MiB
 #: (Documentation/arch/arm64/booting.rst), and what lies below one is part of the KASLR offset.
 IMAGE_ALIGN = 64 << 10
+#: Of the header that an image starts with.
+IMAGE_MAGIC = b"ARM\x64"
 _LINK_ALIGN = 2 << 20
 #: TEXT_OFFSET, where kernels before 5.8 start in their first 2 MiB.
 _OLD_TEXT_OFFSET = 0x80000

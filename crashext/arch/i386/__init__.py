@@ -34,6 +34,7 @@ class I386:
     placements: tuple[str, ...] = ("high_memory", "max_low_pfn")
     symbols: tuple[str, ...] = ("boot_params", "mem_map")
     privileged: tuple[str, ...] = ()
+    image_magic: tuple[int, bytes] | None = None
     notes_name_tables = True
     crash_lacks = ""
 
@@ -80,6 +81,10 @@ class I386:
     def window_starts_image(self, vaddr: int) -> bool:
         """Before the text is write-protected, all of the direct map looks alike."""
         return vaddr not in layout.PAGE_OFFSETS
+
+    def image_size(self, head: bytes) -> None:
+        """Its images have no such header."""
+        return
 
     def ways(self, search: Search) -> Iterator[Proposal]:
         """None of its own."""

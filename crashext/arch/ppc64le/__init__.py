@@ -32,6 +32,7 @@ class Ppc64le:
     placements: tuple[str, ...] = ("kernstart_addr",)
     symbols: tuple[str, ...] = ("vmemmap",)
     privileged: tuple[str, ...] = (entry.NAME,)
+    image_magic: tuple[int, bytes] | None = None
     notes_name_tables = False
     crash_lacks = ""
 
@@ -78,6 +79,10 @@ class Ppc64le:
     def window_starts_image(self, vaddr: int) -> bool:
         """All of RAM is mapped with the image."""
         return False
+
+    def image_size(self, head: bytes) -> None:
+        """Its images have no such header."""
+        return
 
     def ways(self, search: Search) -> Iterator[Proposal]:
         """The kernel's entry, at physical address 0."""

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ...dumps.base import ByteOrder, Note
 from ...vmcoreinfo import Vmcoreinfo
+from .. import image_header
 from ..base import MASK64, Cpu, Evidence, Memory, Paging, Proposal, Search, View
-from . import image_header, layout
+from . import layout
 from .paging import PageTables
 from .registers import cpu_states
 
@@ -33,6 +34,7 @@ class RiscV64:
     placements: tuple[str, ...] = ("kernel_map",)
     symbols: tuple[str, ...] = ("satp_mode", "phys_ram_base", "vmemmap_start_pfn")
     privileged: tuple[str, ...] = ()
+    image_magic: tuple[int, bytes] | None = (image_header.MAGIC_OFFSET, layout.IMAGE_MAGIC)
     notes_name_tables = False
     crash_lacks = (
         "crash has no option for riscv64's memory layout: it needs VMCOREINFO in the file, "
@@ -82,13 +84,19 @@ class RiscV64:
         """Modules and BPF programs, in the window too, are mapped by other voffsets."""
         return vaddr % self.image_align == 0
 
+    def image_size(self, head: bytes) -> int | None:
+        """See :func:`crashext.arch.image_header.image_size`."""
+        return image_header.image_size(head, layout.IMAGE_MAGIC)
+
     def ways(self, search: Search) -> Iterator[Proposal]:
         """None: no register is in the notes that leads anywhere."""
         return iter(())
 
     def checks(self, search: Search, image: View) -> Iterator[Evidence]:
         """The image header."""
-        yield image_header.check(search, image)
+        text = image.text_vaddr
+        start = None if text is None else image.paddr(text) & -self.image_align
+        yield image_header.check(search, image, start, layout.IMAGE_MAGIC)
 
     def pagings_in_use(self, search: Search, image: View) -> tuple[Paging, ...]:
         """As ``satp_mode`` says, or VMCOREINFO, where they are known."""

@@ -12,6 +12,8 @@ from ..base import MASK64, Paging
 #: The image starts at a multiple of PMD_SIZE, physically and virtually: setup_vm refuses to
 #: boot otherwise (arch/riscv/mm/init.c).
 IMAGE_ALIGN = 2 << 20
+#: Of the header that an image starts with.
+IMAGE_MAGIC = b"RSC\x05"
 #: KERNEL_LINK_ADDR since 5.13 (arch/riscv/include/asm/pgtable.h): the last 2 GiB.
 KERNEL_LINK_ADDR = 0xFFFF_FFFF_8000_0000
 #: KASLR (6.6 and later) stays inside the one PUD that early tables have (setup_vm).

@@ -32,6 +32,7 @@ class S390x:
     placements: tuple[str, ...] = ("vm_layout", "__kaslr_offset")
     symbols: tuple[str, ...] = ("vmemmap",)
     privileged: tuple[str, ...] = (lowcore.SOURCE,)
+    image_magic: tuple[int, bytes] | None = None
     notes_name_tables = True
     crash_lacks = ""
 
@@ -77,6 +78,10 @@ class S390x:
     def window_starts_image(self, vaddr: int) -> bool:
         """:meth:`PageTables.image_runs` lists nothing before the text."""
         return True
+
+    def image_size(self, head: bytes) -> None:
+        """Its images have no such header."""
+        return
 
     def ways(self, search: Search) -> Iterator[Proposal]:
         """The lowcore."""

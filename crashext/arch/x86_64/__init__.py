@@ -40,6 +40,7 @@ class X86_64:
         *("idt_table", "boot_params", "__pgtable_l5_enabled", "page_offset_base", "vmemmap_base"),
         *("level3_kernel_pgt", "level4_kernel_pgt"),
     )
+    image_magic: tuple[int, bytes] | None = None
     notes_name_tables = True
     privileged: tuple[str, ...] = ()
     crash_lacks = ""
@@ -86,6 +87,10 @@ class X86_64:
     def window_starts_image(self, vaddr: int) -> bool:
         """Final tables leave unmapped what lies before _text (head64.c, cleanup_highmap)."""
         return vaddr > layout.START_KERNEL_MAP
+
+    def image_size(self, head: bytes) -> None:
+        """Its images have no such header."""
+        return
 
     def ways(self, search: Search) -> Iterator[Proposal]:
         """The vCPUs' interrupt tables."""

@@ -11,7 +11,6 @@ from ...symbols.runtime import KnownSymbols, LinkedSymbols
 from ...symbols.vmlinux import Vmlinux
 from ..context import Context
 from ..ways import page_tables
-from ..ways.claim import measure
 from . import body
 from .checks import accounts_for_itself, verify
 from .identify import banner_before_kallsyms, identify
@@ -131,18 +130,16 @@ def _is_hollow(context: Context, vmlinux: Vmlinux, voffset: int, offset: int) ->
 
 
 def _runs(context: Context, image: Image) -> list[Run]:
-    """How the image is mapped: by a vCPU's tables, else by its own as VMCOREINFO has them."""
+    """How the image is mapped: by a vCPU's tables, else by its own that a proposal names."""
     for cpu in context.cpus:
         if cpu.index in image.running:
             root = page_tables.kernel_root(context, cpu)
             if root is not None and cpu.paging is not None:
                 return _image_runs(context, image, root, cpu.paging)
     for proposal in image.proposals:
-        info = proposal.info
-        measured = None if info is None else measure(context, info, image.voffset)
-        if measured is not None:
-            image.paging = measured.paging
-            return _image_runs(context, image, measured.root, measured.paging)
+        if proposal.root is not None and proposal.paging is not None:
+            image.paging = proposal.paging
+            return _image_runs(context, image, proposal.root, proposal.paging)
     return []
 
 

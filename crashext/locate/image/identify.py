@@ -45,9 +45,10 @@ def identify(context: Context, image: Image, runs: list[Run]) -> None:
         return
     layout = kallsyms.Layout(context.arch.byte_order, context.arch.word)
     told = {} if image.info is None else dict(image.info.symbols)
-    starts = sorted({image.text_vaddr, told.get("_stext", image.text_vaddr)})
+    # What lies before .text may not be mapped.
+    starts = sorted({image.text_vaddr, *(run.vaddr for run in runs[:1])})
     for run in _read_only(runs):
-        block = _block(context, run)
+        block = context.memory.block(run.paddr, min(run.size, _RODATA_MAX))
         if image.banner is None:
             match = _BANNER.search(block)
             image.banner = bytes(match.group()[:-1]) if match else None
@@ -82,13 +83,3 @@ def _read_only(runs: list[Run]) -> Iterator[Run]:
     yield from sorted(rodata, key=lambda run: -run.size)
     if not rodata:
         yield from runs
-
-
-def _block(context: Context, run: Run) -> bytearray:
-    """The memory of a run, held once; pages that are not in the dump read as zeros."""
-    block = bytearray(min(run.size, _RODATA_MAX))
-    for at in range(0, len(block), PAGE_SIZE):
-        page = context.memory.get(run.paddr + at, PAGE_SIZE)
-        if page is not None:
-            block[at : at + PAGE_SIZE] = page
-    return block

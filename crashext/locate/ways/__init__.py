@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from ...arch.base import Proposal
 from ..context import Context
-from . import banner, page_tables, vmcoreinfo_memory, vmcoreinfo_note
+from . import banner, image_header, page_tables, vmcoreinfo_memory, vmcoreinfo_note
 
 Way = Callable[[Context], Iterator[Proposal]]
 
@@ -24,3 +24,5 @@ def _arch_ways(context: Context) -> Iterator[Proposal]:
 CHEAP: tuple[Way, ...] = (vmcoreinfo_note.propose, page_tables.propose, _arch_ways)
 #: These look at all of RAM.
 FULL: tuple[Way, ...] = (banner.propose, vmcoreinfo_memory.propose)
+#: What is tried where those found nothing that holds.
+LAST: tuple[Way, ...] = (image_header.propose,)

@@ -52,6 +52,7 @@ def claimed(context: Context, info: Vmcoreinfo, source: str, where: str) -> Prop
         text_vaddr=measured.text_vaddr if measured else None,
         paging=measured.paging if measured else None,
         info=info,
+        root=measured.root if measured else None,
     )
 
 
