@@ -8,20 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from crashext import open_dump
+from crashext.arch import ARCHITECTURES
 from crashext.dumps.base import Dump
 from crashext.locate import locate
 from crashext.locate.image.body import fixed_spots
 from crashext.symbols.vmlinux import Vmlinux
 
-from .elf_writer import Segment, pack_note, write_core
+from .elf_format import MACHINES, ElfFormat
+from .elf_writer import Segment, write_core
 from .errors import LabError
 from .kdump_writer import KdumpFacts, write_kdump
 from .recorder import PAGE, read_page, touched_pages
-from .target import START_KERNEL_MAP
 from .vmlinux_writer import FullVmlinux, write_vmlinux
 
+# Variables that checks of any architecture look at.
+_OF_ARCHITECTURES = tuple(
+    name for arch in ARCHITECTURES for name in (*arch.top_tables, *arch.placements, *arch.symbols)
+)
 # Symbols that checks of the search may ask for, today's names and older ones.
 SYMBOLS = (
+    *_OF_ARCHITECTURES,
     *("_text", "_stext", "_etext", "_end", "linux_banner", "init_uts_ns", "phys_base"),
     *("init_top_pgt", "init_level4_pgt", "swapper_pg_dir", "__pgtable_l5_enabled"),
     *("page_offset_base", "vmalloc_base", "vmemmap_base", "idt_table", "vmcoreinfo_data"),
@@ -47,6 +53,7 @@ SYMBOLS = (
 )
 # Of these the memory is kept too: what a check, or crash at its start, reads.
 _VARIABLES = (
+    *_OF_ARCHITECTURES,
     *("linux_banner", "init_uts_ns", "phys_base", "init_top_pgt", "__pgtable_l5_enabled"),
     *("page_offset_base", "vmalloc_base", "vmemmap_base", "idt_table", "vmcoreinfo_data"),
     *("saved_command_line", "boot_params", "elfcorehdr_addr", "__start_notes", "sme_me_mask"),
@@ -105,10 +112,11 @@ def shrink(vmlinux: Path, out: Path) -> int:
 def _variables(dump: Dump, vmlinux: Path, kallsyms: bool) -> set[int]:
     """The pages that hold the kernel's own variables, wherever it was found to be."""
     found = locate(dump, vmlinux=str(vmlinux))
-    if found.phys_base is None or found.kaslr_offset is None:
-        return set()
-    move = found.phys_base + found.kaslr_offset - START_KERNEL_MAP
     full = FullVmlinux(vmlinux)
+    text = full.symbols(["_text"])
+    if found.text_paddr is None or not text:
+        return set()
+    move = found.text_paddr - text[0].value
     addresses = {symbol.value for symbol in full.symbols(_VARIABLES)}
     if kallsyms:
         at = {symbol.name: symbol.value for symbol in full.symbols(_KALLSYMS)}
@@ -119,17 +127,18 @@ def _variables(dump: Dump, vmlinux: Path, kallsyms: bool) -> set[int]:
 
 
 def _write(dump: Dump, pages: dict[int, bytes], out: Path, ram_below: int) -> None:
-    if dump.format not in _KINDS.get(out.suffix, ()):
+    blocks = dump.page_size if dump.format == "kdump" and out.suffix != ".elf" else PAGE
+    if dump.format not in _KINDS.get(out.suffix, ()) or blocks != PAGE:
         raise LabError(f"{out}: a dump that is {dump.format} can't be cut to {out.suffix}")
     pages = {paddr: page for paddr, page in pages.items() if paddr < ram_below}
     with out.open("wb") as file:
         if out.suffix == ".elf":
             write_core(
                 file,
+                _elf(dump),
                 notes=_notes(dump),
                 segments=list(_segments(dump, ram_below)),
                 pages=pages,
-                machine=_machine(dump),
                 section_headers=_has_section_headers(dump),
             )
         else:
@@ -157,12 +166,12 @@ def _segments(dump: Dump, ram_below: int) -> Iterator[Segment]:
             yield Segment(load.p_paddr, end, load.p_vaddr, load.p_flags)
 
 
-def _machine(dump: Dump) -> int:
-    return {"x86_64": 62, "i386": 3}[dump.arch]
+def _elf(dump: Dump) -> ElfFormat:
+    return ElfFormat(MACHINES[dump.arch], dump.byte_order)
 
 
 def _notes(dump: Dump) -> bytes:
-    return b"".join(pack_note(note.name, note.type, note.desc) for note in dump.notes)
+    return b"".join(_elf(dump).note(note.name, note.type, note.desc) for note in dump.notes)
 
 
 def _facts(dump: Dump) -> KdumpFacts:
@@ -170,6 +179,7 @@ def _facts(dump: Dump) -> KdumpFacts:
     header: Any = dump.header
     names = ("sysname", "nodename", "release", "version", "machine", "domainname")
     return KdumpFacts(
+        byte_order=dump.byte_order,
         utsname={name: getattr(header.utsname, name) for name in names},
         timestamp=header.timestamp,
         status=header.status,
@@ -185,7 +195,7 @@ def _vmcoreinfo_place(dump: Dump) -> tuple[int, int]:
     """Where, in the notes as we pack them, the VMCOREINFO text lies."""
     at = 0
     for note in dump.notes:
-        packed = pack_note(note.name, note.type, note.desc)
+        packed = _elf(dump).note(note.name, note.type, note.desc)
         if note.name == "VMCOREINFO":
             return at + packed.index(note.desc), len(note.desc)
         at += len(packed)

@@ -1,28 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A writer of ELF core dumps of a guest, 64-bit little-endian.
-
-It declares the headers itself, from the ELF specification (gABI chapters 4 and 5):
-a writer that shared the reader's layout would prove nothing.
-"""
+"""A writer of ELF core dumps of a guest, 64-bit as QEMU's always are."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
-PAGE = 4096
-EHDR = struct.Struct("<16s HHI QQQ I HHHHHH")
-PHDR = struct.Struct("<II QQQ QQ Q")
-SHDR = struct.Struct("<II QQ QQ II QQ")
-_NHDR = struct.Struct("<III")
+from .elf_format import ET_CORE, PT_LOAD, PT_NOTE, SHT_STRTAB, ElfFormat
 
-IDENT = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
-_ET_CORE = 4
-_EM_X86_64 = 62
-_PT_LOAD, _PT_NOTE = 1, 4
-_SHT_STRTAB = 3
+PAGE = 4096
 _ABSENT = (1 << 64) - 1  # p_offset of memory that is not in the file, as QEMU's begin/length has it
 _SECTION_NAMES = b"\0.shstrtab\0"
 
@@ -58,28 +45,28 @@ class _Load:
         if middle < self.end:
             yield _Load(self.segment, middle, self.end, absent=True)
 
-    def header(self, offset: int) -> bytes:
+    def header(self, elf: ElfFormat, offset: int) -> bytes:
         """The program header."""
         vaddr = self.segment.vaddr + self.start - self.segment.start
         filesz, memsz = PAGE * len(self.pages), self.end - self.start
-        offset = offset if filesz or not self.absent else _ABSENT
-        return PHDR.pack(_PT_LOAD, self.segment.flags, offset, vaddr, self.start, filesz, memsz, 0)
-
-
-def pack_note(name: str, kind: int, desc: bytes) -> bytes:
-    """One ELF note, name and descriptor padded to 4 bytes."""
-    label = name.encode() + b"\0"
-    header = _NHDR.pack(len(label), len(desc), kind)
-    return header + label + bytes(-len(label) % 4) + desc + bytes(-len(desc) % 4)
+        return elf.phdr(
+            PT_LOAD,
+            flags=self.segment.flags,
+            offset=offset if filesz or not self.absent else _ABSENT,
+            vaddr=vaddr,
+            paddr=self.start,
+            filesz=filesz,
+            memsz=memsz,
+        )
 
 
 def write_core(
     file: BinaryIO,
+    elf: ElfFormat,
     *,
     notes: bytes,
     segments: Iterable[Segment],
     pages: Mapping[int, bytes],
-    machine: int = _EM_X86_64,
     section_headers: bool = True,
 ) -> None:
     """Write a core of ``segments`` that holds only ``pages`` (by physical address).
@@ -93,20 +80,21 @@ def write_core(
     if not section_headers:
         loads = [part for load in loads for part in load.parted()]
     shnum = 2 if section_headers else 0
-    phoff = EHDR.size + shnum * SHDR.size
-    notes_at = phoff + (1 + len(loads)) * PHDR.size
+    phnum = 1 + len(loads)
+    phoff = elf.ehdr_size + shnum * elf.shdr_size
+    notes_at = phoff + phnum * elf.phdr_size
     offsets, data = _placed(loads, notes_at + len(notes))
-    names_at = notes_at + len(notes) + len(data)
-    sizes = (EHDR.size, PHDR.size, 1 + len(loads), SHDR.size if shnum else 0, shnum, shnum // 2)
-    shoff = EHDR.size if shnum else 0
-    file.write(EHDR.pack(IDENT, _ET_CORE, machine, 1, 0, phoff, shoff, 0, *sizes))
+    shoff = elf.ehdr_size if shnum else 0
+    file.write(
+        elf.ehdr(ET_CORE, phoff=phoff, phnum=phnum, shoff=shoff, shnum=shnum, shstrndx=shnum // 2)
+    )
     if section_headers:
-        size = len(_SECTION_NAMES)
-        file.write(bytes(SHDR.size))
-        file.write(SHDR.pack(1, _SHT_STRTAB, 0, 0, names_at, size, 0, 0, 1, 0))
-    file.write(PHDR.pack(_PT_NOTE, 0, notes_at, 0, 0, len(notes), len(notes), 0))
+        file.write(bytes(elf.shdr_size))
+        names_at = notes_at + len(notes) + len(data)
+        file.write(elf.shdr(1, SHT_STRTAB, offset=names_at, size=len(_SECTION_NAMES)))
+    file.write(elf.phdr(PT_NOTE, offset=notes_at, filesz=len(notes), memsz=len(notes)))
     for load, offset in zip(loads, offsets, strict=True):
-        file.write(load.header(offset))
+        file.write(load.header(elf, offset))
     file.write(notes + data + (_SECTION_NAMES if section_headers else b""))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A writer of 64-bit little-endian kdump-compressed files, plain or flattened.
+"""A writer of 64-bit kdump-compressed files in 4 KiB blocks, plain or flattened.
 
 It declares the headers itself, from makedumpfile's ``diskdump_mod.h`` and
 ``makedumpfile.h``: a writer that shared the reader's layout would prove nothing.
@@ -13,14 +13,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
+from .elf_format import ByteOrder
+
 BLOCK = 4096
 _FLAT_DATA = 1 << 16
 
 # struct disk_dump_header: signature, header_version, utsname, (pad), timestamp, status ... nr_cpus
-_DISK_DUMP_HEADER = struct.Struct("<8s I 390s 6x qq IIII IIIII I")
+_DISK_DUMP_HEADER = "8s I 390s 6x qq IIII IIIII I"
 # struct kdump_sub_header of version 6
-_KDUMP_SUB_HEADER = struct.Struct("<Q ii QQ QQ QQ QQ QQQ")
-_PAGE_DESC = struct.Struct("<Q I I Q")
+_KDUMP_SUB_HEADER = "Q ii QQ QQ QQ QQ QQQ"
+_SUB_HEADER_SIZE = struct.calcsize("<" + _KDUMP_SUB_HEADER)
+_PAGE_DESC = "Q I I Q"
+_PAGE_DESC_SIZE = struct.calcsize("<" + _PAGE_DESC)
 _UTSNAME_FIELD = 65
 _COMPRESSED_ZLIB = 1
 
@@ -30,6 +34,7 @@ class KdumpFacts:
     """What a kdump's headers say besides the memory; defaults are what QEMU writes."""
 
     machine: str = "x86_64"
+    byte_order: ByteOrder = "little"
     utsname: Mapping[str, str] = field(default_factory=dict)
     timestamp: tuple[int, int] = (0, 0)
     status: int = _COMPRESSED_ZLIB
@@ -39,6 +44,10 @@ class KdumpFacts:
     notes: bytes = b""
     vmcoreinfo: tuple[int, int] = (0, 0)
     """Offset within ``notes`` and size of the VMCOREINFO text; size 0 if there is none."""
+
+    def pack(self, layout: str, *values: int | bytes) -> bytes:
+        """A structure in the guest's byte order."""
+        return struct.pack(("<" if self.byte_order == "little" else ">") + layout, *values)
 
 
 class _Sink(Protocol):
@@ -102,7 +111,7 @@ def write_kdump(
     ranges = [(start // BLOCK, -(-end // BLOCK)) for start, end in ram]
     max_mapnr = max(end for _, end in ranges)
     bitmap_blocks = -(-max_mapnr // (8 * BLOCK))
-    sub_blocks = -(-(_KDUMP_SUB_HEADER.size + len(facts.notes)) // BLOCK)
+    sub_blocks = -(-(_SUB_HEADER_SIZE + len(facts.notes)) // BLOCK)
     sink: _Sink = _Flattened(file) if flattened else _Plain(file)
     sink.put(0, _main_header(facts, sub_blocks, 2 * bitmap_blocks, max_mapnr))
     sink.put(BLOCK, _sub_header(facts, max_mapnr) + facts.notes)
@@ -114,7 +123,7 @@ def write_kdump(
         for block in range(0, len(bitmap), BLOCK):
             sink.put(at + block, bytes(bitmap[block : block + BLOCK]))
         at += len(bitmap)
-    sink.put(at, _page_area(at, pages))
+    sink.put(at, _page_area(facts, at, pages))
     sink.finish()
 
 
@@ -122,7 +131,8 @@ def _main_header(facts: KdumpFacts, sub_blocks: int, bitmap_blocks: int, max_map
     names = ("sysname", "nodename", "release", "version", "machine", "domainname")
     uts = {"machine": facts.machine, **facts.utsname}
     utsname = b"".join(uts.get(name, "").encode().ljust(_UTSNAME_FIELD, b"\0") for name in names)
-    return _DISK_DUMP_HEADER.pack(
+    return facts.pack(
+        _DISK_DUMP_HEADER,
         *(b"KDUMP   ", 6, utsname, *facts.timestamp),
         *(facts.status, BLOCK, sub_blocks, bitmap_blocks),
         *(min(max_mapnr, 0xFFFFFFFF), 0, 0, 0, 0, facts.nr_cpus),
@@ -130,9 +140,10 @@ def _main_header(facts: KdumpFacts, sub_blocks: int, bitmap_blocks: int, max_map
 
 
 def _sub_header(facts: KdumpFacts, max_mapnr: int) -> bytes:
-    notes_at = BLOCK + _KDUMP_SUB_HEADER.size
+    notes_at = BLOCK + _SUB_HEADER_SIZE
     info_at, info_size = facts.vmcoreinfo
-    return _KDUMP_SUB_HEADER.pack(
+    return facts.pack(
+        _KDUMP_SUB_HEADER,
         *(facts.phys_base & 0xFFFFFFFFFFFFFFFF, facts.dump_level, 0, 0, 0),
         *((notes_at + info_at, info_size) if info_size else (0, 0)),
         *(notes_at, len(facts.notes), 0, 0),
@@ -152,10 +163,10 @@ def _existing(ranges: Iterable[tuple[int, int]], blocks: int) -> bytearray:
     return bits
 
 
-def _page_area(at: int, pages: Mapping[int, bytes]) -> bytes:
+def _page_area(facts: KdumpFacts, at: int, pages: Mapping[int, bytes]) -> bytes:
     """Descriptors in the order of addresses, then the data; equal pages share theirs."""
     descriptors, data = [], bytearray()
-    start = at + len(pages) * _PAGE_DESC.size
+    start = at + len(pages) * _PAGE_DESC_SIZE
     places: dict[bytes, tuple[int, int, int]] = {}
     for _, page in sorted(pages.items()):
         if page not in places:
@@ -163,5 +174,5 @@ def _page_area(at: int, pages: Mapping[int, bytes]) -> bytes:
             small = len(packed) < BLOCK
             places[page] = (start + len(data), len(packed) if small else BLOCK, int(small))
             data += packed if small else page
-        descriptors.append(_PAGE_DESC.pack(*places[page], 0))
+        descriptors.append(facts.pack(_PAGE_DESC, *places[page], 0))
     return b"".join(descriptors) + bytes(data)

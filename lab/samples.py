@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from crashext import open_dump
+
 from .cut import cut, shrink
 from .derived import DERIVED
 from .errors import LabError
 from .guests import DUMPS
+from .recorder import PAGE
 from .scenario import Format
 from .scenarios import SCENARIOS
 
@@ -71,7 +74,7 @@ def _make(name: str, say: Callable[[str], None], out: Path) -> None:
     stand_ins = [out / vmlinux.name for vmlinux in vmlinuxes]
     for vmlinux, stand_in in zip(vmlinuxes, stand_ins, strict=True):
         shrink(vmlinux, stand_in)
-    for each in _CUTS.get(name, (Cut("flat" if ".kdump" in sources else "elf"),)):
+    for each in _CUTS.get(name, (_usual(sources),)):
         sample = out / f"{name}.{each.format}"
         source = sources.get(sample.suffix) or sources[".kdump"]
         size = cut(
@@ -84,6 +87,14 @@ def _make(name: str, say: Callable[[str], None], out: Path) -> None:
         files.append(sample.name)
     facts = {**_beside(truth), "dumps": files, "kernels": [_beside(k) for k in truth["kernels"]]}
     (out / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def _usual(sources: dict[str, Path]) -> Cut:
+    """A flattened kdump, but where its blocks are larger than what is cut, or there is none."""
+    if ".kdump" not in sources:
+        return Cut("elf")
+    with open_dump(str(sources[".kdump"])) as dump:
+        return Cut("flat" if dump.page_size == PAGE else "elf")
 
 
 def _beside(facts: dict[str, Any]) -> dict[str, Any]:

@@ -8,26 +8,32 @@ only what lies between is left out.
 from __future__ import annotations
 
 import mmap
-import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, NamedTuple, cast
 
-from .elf_writer import EHDR, IDENT, PHDR, SHDR
+from . import elf_format
+from .elf_format import (
+    ET_EXEC,
+    PT_LOAD,
+    SHT_NOTE,
+    SHT_PROGBITS,
+    SHT_STRTAB,
+    SHT_SYMTAB,
+    ByteOrder,
+    ElfFormat,
+)
 from .errors import LabError
 
-_SYM = struct.Struct("<I BBH QQ")
-_ET_EXEC, _EM_X86_64, _PT_LOAD = 2, 62, 1
-_SHT_PROGBITS, _SHT_SYMTAB, _SHT_STRTAB, _SHT_NOTE = 1, 2, 3, 7
+_E_MACHINE = slice(18, 20)
 _SHF_ALLOC = 2
 _SHN_ABS = 0xFFF1
 _STB_LOCAL = 0
 _TEXT_BYTES, _BANNER_BYTES = 64, 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
+class Symbol(NamedTuple):
     """One entry of a symbol table; ``info`` is st_info, binding and type."""
 
     name: str
@@ -67,8 +73,9 @@ class FullVmlinux:
                 elf.get_section_by_name(n) for n in (".symtab", ".strtab", ".notes")
             ]
             self._loads = [s.header for s in elf.iter_segments("PT_LOAD")]
-            self._order = "<" if elf.little_endian else ">"
-            self._wide = elf.elfclass == 64
+            order: ByteOrder = "little" if elf.little_endian else "big"
+            machine = int.from_bytes(self._data[_E_MACHINE], order)
+            self.format = ElfFormat(machine, order, elf.elfclass == 64)
         except ELFError as error:
             raise LabError(f"{path}: {error}") from error
         if None in sections:
@@ -84,25 +91,12 @@ class FullVmlinux:
                 wanted[at - start] = name
         table = memoryview(self._data)[self._symtab.sh_offset :][: self._symtab.sh_size]
         found = [
-            Symbol(wanted[at], value, size, info)
-            for at, info, section, value, size in self._entries(table)
-            if at in wanted and section
+            Symbol(wanted[entry.name], entry.value, entry.size, entry.info)
+            for entry in self.format.symbols(table)
+            if entry.name in wanted and entry.section
         ]
         table.release()
         return found
-
-    def _entries(self, table: memoryview) -> Iterable[tuple[int, int, int, int, int]]:
-        """Name, st_info, st_shndx, value and size of each; a 32-bit file has another order."""
-        if self._wide:
-            for at, info, _, section, value, size in struct.iter_unpack(
-                self._order + "IBBHQQ", table
-            ):
-                yield at, info, section, value, size
-        else:
-            for at, value, size, info, _, section in struct.iter_unpack(
-                self._order + "IIIBBH", table
-            ):
-                yield at, info, section, value, size
 
     def read(self, vaddr: int, size: int) -> bytes:
         """Up to ``size`` bytes at a linked address; none where the file has none."""
@@ -136,58 +130,60 @@ def write_vmlinux(
     if not {"_text", "linux_banner"} <= at.keys():
         raise LabError(f"{out.name}: the kernel has no symbol _text or linux_banner")
     banner, notes = at["linux_banner"], full.notes
-    out.write_bytes(
-        _elf(
-            [
-                _Section("", 0, b""),
-                _Section(".text", _SHT_PROGBITS, full.read(at["_text"], _TEXT_BYTES), at["_text"]),
-                _Section(".rodata", _SHT_PROGBITS, full.read(banner, _BANNER_BYTES), banner),
-                _Section(".notes", _SHT_NOTE, full.read(notes.sh_addr, notes.sh_size),
-                         notes.sh_addr, align=4),
-                *(_Section(f".page{number}", _SHT_PROGBITS, full.read(page, 4096), page)
-                  for number, page in enumerate(pages)),
-                *_symbol_sections(symbols, strtab=5 + len(pages)),
-            ]
-        )
-    )  # fmt: skip
+    sections = [
+        _Section("", 0, b""),
+        _Section(".text", SHT_PROGBITS, full.read(at["_text"], _TEXT_BYTES), at["_text"]),
+        _Section(".rodata", SHT_PROGBITS, full.read(banner, _BANNER_BYTES), banner),
+        _Section(".notes", SHT_NOTE, full.read(notes.sh_addr, notes.sh_size), notes.sh_addr,
+                 align=4),
+        *(_Section(f".page{number}", SHT_PROGBITS, full.read(page, 4096), page)
+          for number, page in enumerate(pages)),
+        *_symbol_sections(full.format, symbols, strtab=5 + len(pages)),
+    ]  # fmt: skip
+    out.write_bytes(_file(full.format, sections))
 
 
-def _symbol_sections(symbols: list[Symbol], *, strtab: int) -> list[_Section]:
+def _symbol_sections(elf: ElfFormat, symbols: list[Symbol], *, strtab: int) -> list[_Section]:
     """.symtab, local symbols first as the specification wants, and .strtab."""
     ordered = sorted(symbols, key=lambda s: (s.info >> 4 != _STB_LOCAL, s.value, s.name))
-    names, entries = bytearray(b"\0"), bytearray(_SYM.size)
+    size = elf.symbol_size
+    names, entries = bytearray(b"\0"), bytearray(size)
     for symbol in ordered:
-        entries += _SYM.pack(len(names), symbol.info, 0, _SHN_ABS, symbol.value, symbol.size)
+        entries += elf.symbol(
+            elf_format.Symbol(len(names), symbol.info, _SHN_ABS, symbol.value, symbol.size)
+        )
         names += symbol.name.encode() + b"\0"
     first_global = 1 + sum(s.info >> 4 == _STB_LOCAL for s in ordered)
     return [
-        _Section(".symtab", _SHT_SYMTAB, bytes(entries), 0, strtab, first_global, _SYM.size, 8),
-        _Section(".strtab", _SHT_STRTAB, bytes(names)),
+        _Section(".symtab", SHT_SYMTAB, bytes(entries), 0, strtab, first_global, size, 8),
+        _Section(".strtab", SHT_STRTAB, bytes(names)),
     ]
 
 
-def _elf(sections: list[_Section]) -> bytes:
-    """The file: header, program headers of what has an address, data, section headers."""
-    sections = [*sections, _Section(".shstrtab", _SHT_STRTAB, b"")]
+def _file(elf: ElfFormat, sections: list[_Section]) -> bytes:
+    """Header, program headers of what has an address, data, section headers."""
+    sections = [*sections, _Section(".shstrtab", SHT_STRTAB, b"")]
     sections[-1].data = b"".join(section.name.encode() + b"\0" for section in sections)
     loaded = [section for section in sections if section.vaddr]
-    body = bytearray(EHDR.size + PHDR.size * len(loaded))
+    body = bytearray(elf.ehdr_size + elf.phdr_size * len(loaded))
     segments, headers, name_at = b"", b"", 0
     for section in sections:
         body += bytes(-len(body) % section.align)
-        offset, size = len(body), len(section.data)
-        flags = _SHF_ALLOC if section.vaddr else 0
-        headers += SHDR.pack(
-            *(name_at, section.kind, flags, section.vaddr, offset, size),
-            *(section.link, section.info, section.align, section.entsize),
-        )
-        if section.vaddr:
-            segments += PHDR.pack(_PT_LOAD, 4, offset, section.vaddr, 0, size, size, 1)
+        offset, size, vaddr = len(body), len(section.data), section.vaddr
+        headers += elf.shdr(
+            name_at, section.kind, flags=_SHF_ALLOC if vaddr else 0, vaddr=vaddr, offset=offset,
+            size=size, link=section.link, info=section.info, align=section.align,
+            entsize=section.entsize,
+        )  # fmt: skip
+        if vaddr:
+            segments += elf.phdr(
+                PT_LOAD, flags=4, offset=offset, vaddr=vaddr, filesz=size, memsz=size, align=1
+            )
         name_at += len(section.name) + 1
         body += section.data
-    sizes = (EHDR.size, PHDR.size, len(loaded), SHDR.size, len(sections), len(sections) - 1)
-    entry = loaded[0].vaddr
-    phoff, shoff = EHDR.size, len(body)
-    header = EHDR.pack(IDENT, _ET_EXEC, _EM_X86_64, 1, entry, phoff, shoff, 0, *sizes)
-    body[: EHDR.size + len(segments)] = header + segments
+    header = elf.ehdr(
+        ET_EXEC, entry=loaded[0].vaddr, phoff=elf.ehdr_size, phnum=len(loaded), shoff=len(body),
+        shnum=len(sections), shstrndx=len(sections) - 1,
+    )  # fmt: skip
+    body[: len(header + segments)] = header + segments
     return bytes(body) + headers

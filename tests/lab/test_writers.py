@@ -12,8 +12,18 @@ import pytest
 
 from crashext import open_dump
 from crashext.errors import ExcludedPage, MissingMemory
-from lab.elf_writer import Segment, pack_note, write_core
+from crashext.symbols.vmlinux import Vmlinux
+from lab.elf_format import MACHINES, SHT_NOTE, SHT_PROGBITS, ByteOrder, ElfFormat
+from lab.elf_writer import Segment, write_core
 from lab.kdump_writer import KdumpFacts, write_kdump
+from lab.vmlinux_writer import (
+    FullVmlinux,
+    Symbol,
+    _file,
+    _Section,
+    _symbol_sections,
+    write_vmlinux,
+)
 
 RAM = ((0, 0xA0000), (0x100000, 0x4000000), (0xFFFC0000, 0x100000000))
 PAGES = {
@@ -24,7 +34,8 @@ PAGES = {
     0x300000: bytes(4096),
     0xFFFFF000: os.urandom(4096),
 }
-NOTES = pack_note("CORE", 1, bytes(336)) + pack_note("QEMU", 0, bytes(440))
+ELF = ElfFormat(MACHINES["x86_64"])
+NOTES = ELF.note("CORE", 1, bytes(336)) + ELF.note("QEMU", 0, bytes(440))
 INFO = b"OSRELEASE=6.1\nPAGESIZE=4096\n"
 
 
@@ -32,10 +43,10 @@ def _write(path: Path) -> None:
     with path.open("wb") as file:
         if path.suffix == ".elf":
             segments = [Segment(start, end, start) for start, end in RAM]
-            notes = NOTES + pack_note("VMCOREINFO", 0, INFO)
-            write_core(file, notes=notes, segments=segments, pages=PAGES)
+            notes = NOTES + ELF.note("VMCOREINFO", 0, INFO)
+            write_core(file, ELF, notes=notes, segments=segments, pages=PAGES)
         else:
-            notes = NOTES + pack_note("VMCOREINFO", 0, INFO)
+            notes = NOTES + ELF.note("VMCOREINFO", 0, INFO)
             facts = KdumpFacts(
                 nr_cpus=1, notes=notes, vmcoreinfo=(notes.index(INFO), len(INFO)), phys_base=-4096
             )
@@ -86,12 +97,55 @@ def test_a_vmcore_keeps_addresses_and_rights(tmp_path: Path) -> None:
     path = tmp_path / "x.elf"
     segment = Segment(0x100000, 0x400000, 0xFFFF888000100000, flags=7)
     with path.open("wb") as file:
-        write_core(file, notes=NOTES, segments=[segment], pages=PAGES, section_headers=False)
+        write_core(file, ELF, notes=NOTES, segments=[segment], pages=PAGES, section_headers=False)
     with open_dump(str(path)) as dump:
         loads = [load for load in dump.header.segments if load.p_type == 1]
         assert {load.p_vaddr - load.p_paddr for load in loads} == {0xFFFF888000000000}
         assert {load.p_flags for load in loads} == {7}
         assert dump.header.e_phoff == 64
+
+
+@pytest.mark.parametrize("name", ["x.elf", "x.flat", "x.kdump"])
+def test_a_dump_of_the_other_byte_order(name: str, tmp_path: Path) -> None:
+    path, elf = tmp_path / name, ElfFormat(MACHINES["s390x"], "big")
+    notes = elf.note("CORE", 1, bytes(336)) + elf.note("VMCOREINFO", 0, INFO)
+    with path.open("wb") as file:
+        if path.suffix == ".elf":
+            segments = [Segment(start, end, start) for start, end in RAM]
+            write_core(file, elf, notes=notes, segments=segments, pages=PAGES)
+        else:
+            place = (notes.index(INFO), len(INFO))
+            facts = KdumpFacts(byte_order="big", notes=notes, vmcoreinfo=place)
+            write_kdump(file, facts, ram=RAM, pages=PAGES, flattened=path.suffix == ".flat")
+    with open_dump(str(path)) as dump:
+        assert dump.byte_order == "big"
+        assert [(note.name, note.type) for note in dump.notes] == [("CORE", 1), ("VMCOREINFO", 0)]
+        assert dump.vmcoreinfo == INFO
+        assert {paddr: dump.read(paddr, 4096) for paddr in PAGES} == PAGES
+
+
+@pytest.mark.parametrize("wide", [True, False])
+@pytest.mark.parametrize("byte_order", ["little", "big"])
+def test_a_vmlinux_of_any_word_size(wide: bool, byte_order: ByteOrder, tmp_path: Path) -> None:
+    elf, source, out = ElfFormat(22, byte_order, wide), tmp_path / "source", tmp_path / "out"
+    text, banner = 0xC1000000, b"Linux version 6.1 (a@b) #1\n\0"
+    places = {"_text": text, "linux_banner": text + 0x1000, "phys_base": text + 0x1100}
+    symbols = [Symbol(name, value, 8, 0x11) for name, value in places.items()]
+    sections = [
+        _Section("", 0, b""),
+        _Section(".text", SHT_PROGBITS, bytes(range(64)), text),
+        _Section(".rodata", SHT_PROGBITS, banner.ljust(1024, b"\0"), places["linux_banner"]),
+        _Section(".notes", SHT_NOTE, elf.note("GNU", 3, bytes(range(20))), text + 0x2000),
+        *_symbol_sections(elf, symbols, strtab=5),
+    ]
+    source.write_bytes(_file(elf, sections))
+    full = FullVmlinux(source)
+    assert full.format == elf
+    write_vmlinux(full, places, out)
+    with Vmlinux(str(out)) as vmlinux:
+        assert {name: vmlinux.symbol(name) for name in places} == places
+        assert vmlinux.banner == banner.rstrip(b"\0")
+        assert vmlinux.build_id == bytes(range(20)).hex()
 
 
 @pytest.mark.skipif(shutil.which("makedumpfile") is None, reason="makedumpfile is not installed")
