@@ -82,7 +82,8 @@ def _left_out(chosen: Sequence[Scenario], say: Say) -> set[str]:
     left_out: set[str] = set()
     for (arch, which), names in sorted(needs.items()):
         try:
-            busybox(TARGETS[arch].debian)
+            if TARGETS[arch].busybox:
+                busybox(TARGETS[arch].debian)
             get_kernel(TARGETS[arch], which, say)
         except Unavailable as error:
             say(f"left out: {', '.join(names)}: {error}")

@@ -205,7 +205,7 @@ def _kernel_options(
 
 def _initramfs(scenario: Scenario, kernels: dict[Which, Kernel]) -> bytes:
     """The guest's own; one that starts a second kernel has that one's inside."""
-    built = {f"bin/{name}": initramfs.compiled(name) for name in scenario.programs}
+    built = {f"bin/{name}": initramfs.compiled(name, scenario.target) for name in scenario.programs}
     if scenario.linked:
         assert scenario.kernel is not None
         built["linked"] = _linked(kernels[scenario.kernel], scenario.linked)

@@ -41,8 +41,11 @@ def build(
     for directory in ("bin", "dev", "proc", "sys", "tmp"):
         archive.directory(directory)
     archive.character_device("dev/console", 5, 1)
-    archive.file("bin/busybox", busybox(target.debian).read_bytes())
-    archive.file("init", (GUEST / "init").read_bytes())
+    if target.busybox:
+        archive.file("bin/busybox", busybox(target.debian).read_bytes())
+        archive.file("init", (GUEST / "init").read_bytes())
+    else:
+        archive.file("init", compiled("init", target))
     for action in sorted((GUEST / "action").glob("*")):
         archive.file(f"action/{action.name}", action.read_bytes())
     archive.file("symbols", "|".join(symbols(target)).encode())
@@ -62,12 +65,13 @@ def symbols(target: Target) -> tuple[str, ...]:
     return *_SYMBOLS, *target.symbols
 
 
-def compiled(name: str) -> bytes:
+def compiled(name: str, target: Target) -> bytes:
     """A program of lab/guest, built to run without libraries."""
+    cross = next((how.cross for how in target.built.values()), "")
     with TemporaryDirectory(prefix="lab-") as directory:
         out = Path(directory) / name
         source = GUEST / f"{name}.c"
-        run([_tool("gcc"), "-static", "-O1", "-Wall", "-Werror", "-o", out, source])
+        run([_tool(f"{cross}gcc"), "-static", "-O1", "-Wall", "-Werror", "-o", out, source])
         return out.read_bytes()
 
 

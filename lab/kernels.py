@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from . import odd_kernel
+from . import built_kernel
 from .errors import LabError
 from .packages import CACHE, Apt, apt, store, unpack
 from .target import Target, Which
@@ -73,8 +73,8 @@ def get_kernel(target: Target, which: Which, say: Callable[[str], None]) -> Kern
         if kernel.complete:
             say(f"kernel {kernel.release}: in the cache")
             return kernel
-    if which == "odd":
-        kernel = Kernel(odd_kernel.build(CACHE, say))
+    if which in target.built:
+        kernel = Kernel(built_kernel.build(target.built[which], CACHE, say))
     else:
         packages = apt(target.debian)
         kernel = Kernel(_release(packages, _meta_package(packages, target.kernels[which])))

@@ -102,12 +102,25 @@ def _ppc64le(told: Truth, _: Sequence[Cpu], memory: Memory) -> Layout:
     return Layout(told.page_size.bit_length() - 1 + sum(sizes), sum(map(bool, sizes)))
 
 
+def _riscv64(told: Truth, cpus: Sequence[Cpu], memory: Memory) -> Layout:
+    """RISC-V privileged specification: satp.MODE is 8 for Sv39, 9 for Sv48, 10 for Sv57."""
+    _agree_on_place(told, memory)
+    info = _vmcoreinfo(told, memory)
+    levels = (int(str(cpus[0]["satp"]), 16) >> 60) - 5
+    phys_offset = _variable(told, "phys_ram_base", memory)
+    _agree("phys_ram_base", phys_offset, info.get("NUMBER(phys_ram_base)"), base=10)
+    _agree("va_kernel_pa_offset", told.kimage_voffset, info.get("NUMBER(va_kernel_pa_offset)"))
+    _agree("VA_BITS", 12 + 9 * levels, info.get("NUMBER(VA_BITS)"), base=10)
+    return Layout(12 + 9 * levels, levels, phys_offset)
+
+
 _LOOKS: Mapping[Arch, Callable[[Truth, Sequence[Cpu], Memory], Layout]] = {
     "x86_64": _x86_64,
     "aarch64": _aarch64,
     "i386": _i386,
     "s390x": _s390x,
     "ppc64le": _ppc64le,
+    "riscv64": _riscv64,
 }
 
 

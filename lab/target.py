@@ -30,6 +30,25 @@ class Register:
 
 
 @dataclass(frozen=True, slots=True)
+class Build:
+    """A kernel that the lab builds.
+
+    Attributes:
+        source: the package, or the meta package that depends on it.
+        config: in lab/guest, added to "make tinyconfig".
+        arch: make's ``ARCH``.
+        image: what is booted, in the tree.
+        cross: make's ``CROSS_COMPILE``.
+    """
+
+    source: str
+    config: str
+    arch: str
+    image: str
+    cross: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One architecture.
 
@@ -44,6 +63,8 @@ class Target:
         bios: the files to look for, of the firmwares that QEMU has to be told of.
         kernels: the meta package of each kernel. One with a pattern's groups for the version
             stands for the newest that fits.
+        built: the kernels that the lab builds.
+        busybox: whether Debian's is the guest's userland; else it is lab/guest/init.c alone.
         symbols: those that the guest tells the addresses of, besides ``_text`` and its like.
         place: a range of /proc/iomem and the symbol that it starts at, or what a kernel address
             has more than the physical one, where that is fixed.
@@ -67,6 +88,8 @@ class Target:
     place: tuple[str, str] | int = ("Kernel code", "_text")
     bios: Mapping[Firmware, tuple[str, ...]] = field(default_factory=dict)
     system_registers: tuple[str, ...] = ()
+    built: Mapping[Which, Build] = field(default_factory=dict)
+    busybox: bool = True
     kernel_map: int | None = None
 
     @property
@@ -109,6 +132,9 @@ _X86_64 = Target(
     },
     user_mode=r"CPL=3",
     kernel_map=START_KERNEL_MAP,
+    built={
+        "odd": Build("linux-source", "odd.config", arch="x86_64", image="arch/x86/boot/bzImage")
+    },
 )
 
 _AARCH64 = Target(
@@ -202,6 +228,39 @@ _PPC64LE = Target(
     place=0xC000000000000000,
 )
 
+_RISCV64 = Target(
+    arch="riscv64",
+    debian="riscv64",
+    qemu="qemu-system-riscv64",
+    machine="virt",
+    cpu="rv64",
+    console="ttyS0",
+    firmware="opensbi",
+    kernels={},
+    # Debian 12 has no packages of this architecture.
+    built={
+        "default": Build(
+            "linux-source-6.12",
+            "riscv64.config",
+            arch="riscv",
+            image="arch/riscv/boot/Image",
+            cross="riscv64-linux-gnu-",
+        )
+    },
+    busybox=False,
+    symbols=(
+        *("swapper_pg_dir", "early_pg_dir", "kernel_map", "satp_mode", "phys_ram_base"),
+        *("pgtable_l4_enabled", "pgtable_l5_enabled", "_start", "handle_exception"),
+    ),
+    registers={
+        "ip": Register(r"\bpc +([0-9a-f]+)"),
+        "satp": Register(r"\bsatp +([0-9a-f]+)"),
+        "stvec": Register(r"\bstvec +([0-9a-f]+)"),
+    },
+    # A program without libraries lies there; what runs before the kernel lies above.
+    user_mode=r"\bpc +00000000000[0-9a-f]{5}\b",
+)
+
 TARGETS: Mapping[Arch, Target] = {
-    target.arch: target for target in (_X86_64, _AARCH64, _I386, _S390X, _PPC64LE)
+    target.arch: target for target in (_X86_64, _AARCH64, _I386, _S390X, _PPC64LE, _RISCV64)
 }

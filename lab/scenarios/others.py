@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Guests of i386, s390x and ppc64le."""
+"""Guests of i386, s390x, ppc64le and riscv64."""
 
 from __future__ import annotations
 
@@ -75,4 +75,20 @@ _PPC64LE = (
     ),
 )
 
-SCENARIOS: tuple[Scenario, ...] = (*_I386, *_S390X, *_PPC64LE)
+_RISCV64 = (
+    _guest("riscv64", "riscv64-sv57", "five levels of page tables"),
+    _guest("riscv64", "riscv64-sv48", "four levels of page tables", cmdline="no5lvl"),
+    _guest("riscv64", "riscv64-sv39", "three levels of page tables", cmdline="no4lvl"),
+    _guest("riscv64", "riscv64-4cpu", "four vCPUs and 2 GiB", vcpus=4, memory="2G"),
+    _user("riscv64", "riscv64-user"),
+    _guest(
+        "riscv64",
+        "riscv64-panicked",
+        "panicked and stopped",
+        vcpus=2,
+        cmdline="lab.action=panic",
+        course=_PANIC,
+    ),
+)
+
+SCENARIOS: tuple[Scenario, ...] = (*_I386, *_S390X, *_PPC64LE, *_RISCV64)
