@@ -23,7 +23,9 @@ from .vmlinux_writer import FullVmlinux, write_vmlinux
 
 # Variables that checks of any architecture look at.
 _OF_ARCHITECTURES = tuple(
-    name for arch in ARCHITECTURES for name in (*arch.top_tables, *arch.placements, *arch.symbols)
+    name
+    for arch in ARCHITECTURES
+    for name in (*arch.start_symbols, *arch.top_tables, *arch.placements, *arch.symbols)
 )
 # Symbols that checks of the search may ask for, today's names and older ones.
 SYMBOLS = (
@@ -112,11 +114,10 @@ def shrink(vmlinux: Path, out: Path) -> int:
 def _variables(dump: Dump, vmlinux: Path, kallsyms: bool) -> set[int]:
     """The pages that hold the kernel's own variables, wherever it was found to be."""
     found = locate(dump, vmlinux=str(vmlinux))
-    full = FullVmlinux(vmlinux)
-    text = full.symbols(["_text"])
-    if found.text_paddr is None or not text:
+    if found.text_vaddr is None or found.text_paddr is None or found.kaslr_offset is None:
         return set()
-    move = found.text_paddr - text[0].value
+    move = found.text_paddr - (found.text_vaddr - found.kaslr_offset)
+    full = FullVmlinux(vmlinux)
     addresses = {symbol.value for symbol in full.symbols(_VARIABLES)}
     if kallsyms:
         at = {symbol.name: symbol.value for symbol in full.symbols(_KALLSYMS)}

@@ -63,6 +63,7 @@ class Target:
         bios: the files to look for, of the firmwares that QEMU has to be told of.
         kernels: the meta package of each kernel. One with a pattern's groups for the version
             stands for the newest that fits.
+        start: the symbol of the image's first byte, which is what the truth's text addresses are.
         built: the kernels that the lab builds.
         busybox: whether Debian's is the guest's userland; else it is lab/guest/init.c alone.
         symbols: those that the guest tells the addresses of, besides ``_text`` and its like.
@@ -86,6 +87,7 @@ class Target:
     registers: Mapping[str, Register]
     user_mode: str
     place: tuple[str, str] | int = ("Kernel code", "_text")
+    start: str = "_text"
     bios: Mapping[Firmware, tuple[str, ...]] = field(default_factory=dict)
     system_registers: tuple[str, ...] = ()
     built: Mapping[Which, Build] = field(default_factory=dict)
@@ -248,6 +250,8 @@ _RISCV64 = Target(
         )
     },
     busybox=False,
+    # arch/riscv/kernel/vmlinux.lds.S: _text lies a page or two behind it.
+    start="_start",
     symbols=(
         *("swapper_pg_dir", "early_pg_dir", "kernel_map", "satp_mode", "phys_ram_base"),
         *("pgtable_l4_enabled", "pgtable_l5_enabled", "_start", "handle_exception"),

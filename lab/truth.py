@@ -45,7 +45,7 @@ class Truth:
         Raises:
             LabError: ``linked`` has not even those that its place is told by.
         """
-        needed = {"_text", "_stext", *self.target.place_symbol}
+        needed = {self.target.start, "_stext", *self.target.place_symbol}
         if not needed <= linked.keys():
             raise LabError(f"the vmlinux of {self.release} lacks one of {', '.join(needed)}")
         self.linked = linked
@@ -55,13 +55,13 @@ class Truth:
 
     @property
     def text_vaddr(self) -> int:
-        """Run-time address of ``_text``."""
-        return self.symbols["_text"]
+        """Run-time address of the image's first byte."""
+        return self.symbols[self.target.start]
 
     @property
     def text_paddr(self) -> int:
-        """Physical address of ``_text``."""
-        return self.paddr("_text")
+        """Physical address of the image's first byte."""
+        return self.paddr(self.target.start)
 
     @property
     def kimage_voffset(self) -> int:
@@ -74,8 +74,8 @@ class Truth:
 
     @property
     def kaslr_offset(self) -> int:
-        """From where ``_text`` was linked to where it is."""
-        return self.text_vaddr - self.linked["_text"]
+        """From where the image was linked to where it is."""
+        return self.text_vaddr - self.linked[self.target.start]
 
     def paddr(self, name: str) -> int:
         """Physical address of a symbol of the image."""

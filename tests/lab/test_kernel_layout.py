@@ -43,9 +43,9 @@ class _Memory:
 def _told(arch: Arch, symbols: dict[str, int], voffset: int, page_size: int = 4096) -> Truth:
     told = Truth("running", TARGETS[arch], banner=BANNER, page_size=page_size)
     told.iomem = [(PLACE, PLACE + 1, name) for name in ("Kernel code", "Kernel data")]
-    at = dict.fromkeys(("_text", "_stext", *told.target.place_symbol), PLACE + voffset)
+    at = dict.fromkeys(("_text", "_start", "_stext", *told.target.place_symbol), PLACE + voffset)
     told.symbols = at | {n: voffset + paddr & (1 << 64) - 1 for n, paddr in symbols.items()}
-    told.linked = {"_text": 0xFFFF800008000000}
+    told.linked = dict.fromkeys(("_text", "_start"), 0xFFFF800008000000)
     return told
 
 
