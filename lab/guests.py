@@ -88,11 +88,11 @@ class _Guest:
     def listen(self) -> None:
         """Take down what the guest has said, and look at the kernels that are new."""
         self.text = self.machine.console_text()
-        self.told = truth.parse(self.text, self.scenario.target)
-        for told in self.told:
-            told.complete(_linked_symbols(told))
-        for told in self.told[len(self.layouts) :]:
+        for told in truth.parse(self.text, self.scenario.target)[len(self.told) :]:
+            if Kernel(told.release).vmlinux.exists():
+                told.complete(_linked_symbols(told))
             self.layouts.append(look(told, self._vcpus(), self.machine))
+            self.told.append(told)
 
     def _vcpus(self) -> list[Cpu]:
         target = self.scenario.target
@@ -150,7 +150,7 @@ class _Guest:
             "memory": self.scenario.memory,
             "origin": "qemu",
             "dumps": self.made,
-            "vmlinuxes": list(dict.fromkeys(kernel["vmlinux"] for kernel in kernels)),
+            "vmlinuxes": list(dict.fromkeys(k["vmlinux"] for k in kernels if k["vmlinux"])),
             "cpus": self.cpus,
             "found": bool(answers),
             **(answers[0] if answers else {}),
@@ -160,8 +160,9 @@ class _Guest:
 
 
 def _kernel_facts(told: truth.Truth, layout: Layout) -> dict[str, Any]:
+    vmlinux = Kernel(told.release).vmlinux
     return {
-        "vmlinux": f"../cache/{Kernel(told.release).vmlinux.name}",
+        "vmlinux": f"../cache/{vmlinux.name}" if vmlinux.exists() else None,
         **told.to_json(),
         "va_bits": layout.va_bits,
         "page_table_levels": layout.page_table_levels,

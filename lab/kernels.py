@@ -55,10 +55,10 @@ class Kernel:
         """The directory of the few modules that the guest loads."""
         return self.cache / f"modules-{self.release}"
 
-    @property
-    def complete(self) -> bool:
-        """Whether everything is in the cache."""
-        return self.vmlinuz.exists() and self.vmlinux.exists() and self.modules.is_dir()
+    def complete(self, *, debug: bool = True) -> bool:
+        """Whether everything is in the cache; without ``debug`` there need be no vmlinux."""
+        there = self.vmlinuz.exists() and self.modules.is_dir()
+        return there and (self.vmlinux.exists() or not debug)
 
 
 def get_kernel(target: Target, which: Which, say: Callable[[str], None]) -> Kernel:
@@ -68,9 +68,10 @@ def get_kernel(target: Target, which: Which, say: Callable[[str], None]) -> Kern
         LabError: there is no such package, or it can't be fetched or unpacked.
     """
     stamp = CACHE / _stamp(target, which)
+    debug = which not in target.without_debug
     if stamp.exists():
         kernel = Kernel(stamp.read_text().strip())
-        if kernel.complete:
+        if kernel.complete(debug=debug):
             say(f"kernel {kernel.release}: in the cache")
             return kernel
     if which in target.built:
@@ -78,8 +79,8 @@ def get_kernel(target: Target, which: Which, say: Callable[[str], None]) -> Kern
     else:
         packages = apt(target.debian)
         kernel = Kernel(_release(packages, _meta_package(packages, target.kernels[which])))
-        if not kernel.complete:
-            _fetch(packages, kernel, say)
+        if not kernel.complete(debug=debug):
+            _fetch(packages, kernel, say, debug=debug)
     stamp.write_text(kernel.release + "\n")
     return kernel
 
@@ -109,17 +110,15 @@ def _release(packages: Apt, meta: str) -> str:
     raise LabError(f"package {meta} depends on no kernel")
 
 
-def _fetch(packages: Apt, kernel: Kernel, say: Callable[[str], None]) -> None:
-    for package, keep in (
-        (f"linux-image-{kernel.release}", _keep_image),
-        (f"linux-image-{kernel.release}-dbg", _keep_debug),
-    ):
+def _fetch(packages: Apt, kernel: Kernel, say: Callable[[str], None], *, debug: bool) -> None:
+    image, symbols = f"linux-image-{kernel.release}", f"linux-image-{kernel.release}-dbg"
+    for package, keep in ((image, _keep_image), *(((symbols, _keep_debug),) if debug else ())):
         say(f"kernel {kernel.release}: downloading {package}")
         deb = packages.download(package, kernel.cache / "debs")
         say(f"kernel {kernel.release}: unpacking {deb.name}")
         unpack(deb, partial(keep, kernel))
         deb.unlink()
-    if not kernel.complete:
+    if not kernel.complete(debug=debug):
         raise LabError(f"kernel {kernel.release}: its packages lack vmlinuz or vmlinux")
 
 

@@ -27,14 +27,14 @@ class Layout:
     """What the guest can't say of itself.
 
     Attributes:
-        va_bits: of a kernel address that count.
-        page_table_levels: from the top table to that of the smallest pages.
+        va_bits: of a kernel address that count; None where the MMU goes by no tree of tables.
+        page_table_levels: from the top table to that of the smallest pages; None likewise.
         phys_offset: the physical address that the linear mapping starts with, where the
             kernel chooses one.
     """
 
-    va_bits: int
-    page_table_levels: int
+    va_bits: int | None
+    page_table_levels: int | None
     phys_offset: int | None = None
 
 
@@ -70,7 +70,10 @@ def _aarch64(told: Truth, cpus: Sequence[Cpu], memory: Memory) -> Layout:
     _agree("kimage_voffset", told.kimage_voffset, info.get("NUMBER(kimage_voffset)"))
     _agree("PHYS_OFFSET", phys_offset, info.get("NUMBER(PHYS_OFFSET)"))
     _agree("T1SZ", t1sz, info.get("NUMBER(TCR_EL1_T1SZ)"))
-    _agree("KERNELOFFSET", told.kaslr_offset, info.get("KERNELOFFSET"))
+    if told.kaslr_offset is not None:
+        _agree("KERNELOFFSET", told.kaslr_offset, info.get("KERNELOFFSET"))
+    elif "KERNELOFFSET" in info:
+        told.linked = {told.target.start: told.text_vaddr - int(info["KERNELOFFSET"], 16)}
     _agree("PAGESIZE", told.page_size, info.get("PAGESIZE"), base=10)
     _agree_on_place(told, memory)
     va_bits = 64 - t1sz
@@ -95,8 +98,13 @@ def _s390x(told: Truth, cpus: Sequence[Cpu], memory: Memory) -> Layout:
 
 
 def _ppc64le(told: Truth, _: Sequence[Cpu], memory: Memory) -> Layout:
-    """Linux arch/powerpc/mm/init-common.c: bits that each level of the tables resolves."""
+    """Linux arch/powerpc/mm/init-common.c: bits that each level of the tables resolves.
+
+    The MMU walks them where it is of the radix kind, as /proc/cpuinfo says.
+    """
     _agree_on_place(told, memory)
+    if told.mmu != "Radix":
+        return Layout(None, None)
     names = ("__pte_index_size", "__pmd_index_size", "__pud_index_size", "__pgd_index_size")
     sizes = [_variable(told, name, memory) for name in names]
     return Layout(told.page_size.bit_length() - 1 + sum(sizes), sum(map(bool, sizes)))

@@ -66,6 +66,7 @@ class Target:
         start: the symbol of the image's first byte, which is what the truth's text addresses are.
         built: the kernels that the lab builds.
         busybox: whether Debian's is the guest's userland; else it is lab/guest/init.c alone.
+        without_debug: kernels whose debug packages, a gigabyte each, are left alone.
         symbols: those that the guest tells the addresses of, besides ``_text`` and its like.
         place: a range of /proc/iomem and the symbol that it starts at, or what a kernel address
             has more than the physical one, where that is fixed.
@@ -92,6 +93,7 @@ class Target:
     system_registers: tuple[str, ...] = ()
     built: Mapping[Which, Build] = field(default_factory=dict)
     busybox: bool = True
+    without_debug: tuple[Which, ...] = ()
     kernel_map: int | None = None
 
     @property
@@ -153,9 +155,10 @@ _AARCH64 = Target(
         "newer": r"linux-image-(\d+)\.(\d+)-cloud-arm64",
         "16k": r"linux-image-(\d+)\.(\d+)-arm64-16k",
     },
+    without_debug=("16k",),
     symbols=(
         *("swapper_pg_dir", "idmap_pg_dir", "init_pg_dir", "tramp_pg_dir", "reserved_pg_dir"),
-        *("memstart_addr", "kimage_voffset", "vabits_actual", "vectors"),
+        *("memstart_addr", "kimage_voffset", "vabits_actual", "vectors", "_sdata"),
     ),
     # arch/arm64/kernel/setup.c, request_standard_resources(): the code starts at _text or
     # _stext, as the kernel's version has it.

@@ -33,6 +33,7 @@ class Truth:
     build_id: str = ""
     online: str = ""
     la57: bool = False
+    mmu: str = ""
     page_size: int = 0
     vmcoreinfo: tuple[int, int] | None = None
     iomem: list[tuple[int, int, str]] = field(default_factory=list)
@@ -73,9 +74,9 @@ class Truth:
         return self.symbols[symbol] - start
 
     @property
-    def kaslr_offset(self) -> int:
-        """From where the image was linked to where it is."""
-        return self.text_vaddr - self.linked[self.target.start]
+    def kaslr_offset(self) -> int | None:
+        """From where the image was linked to where it is; None without its vmlinux."""
+        return self.text_vaddr - self.linked[self.target.start] if self.linked else None
 
     def paddr(self, name: str) -> int:
         """Physical address of a symbol of the image."""
@@ -93,7 +94,7 @@ class Truth:
         return {
             "arch": self.target.arch,
             "phys_base": _optional(self.phys_base),
-            "kaslr_offset": hex64(self.kaslr_offset),
+            "kaslr_offset": _optional(self.kaslr_offset),
             "text_vaddr": hex64(self.text_vaddr),
             "text_paddr": hex64(self.text_paddr),
             "kimage_voffset": hex64(self.kimage_voffset),
@@ -144,7 +145,7 @@ def _parse_block(truth: Truth, text: str) -> Truth:
 def _take(truth: Truth, key: str, value: str) -> None:
     target = truth.target
     match key:
-        case "release" | "cmdline" | "online":
+        case "release" | "cmdline" | "online" | "mmu":
             setattr(truth, key, value)
         case "version":
             truth.banner = value

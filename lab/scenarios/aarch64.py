@@ -145,6 +145,13 @@ _MORE = (
         cmdline="maxcpus=1",
         formats=_BOTH,
     ),
+    _more(
+        "arm64-16k",
+        "pages of 16 KiB; its vmlinux is too large a download",
+        kernel="16k",
+        cpu=_MAX,
+        formats=_BOTH,
+    ),
     _more("arm64-2g", "two vCPUs and 2 GiB", vcpus=2, memory="2G"),
     _more(
         "arm64-reset-vector",

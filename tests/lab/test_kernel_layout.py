@@ -68,6 +68,13 @@ def test_arm64() -> None:
     assert look(*_arm64()) == Layout(48, 4, phys_offset=0xFFFFFD22C0000000)
 
 
+def test_without_a_vmlinux_the_kernel_says_where_it_was_linked() -> None:
+    told, cpus, memory = _arm64()
+    told.linked = {}
+    look(told, cpus, memory)
+    assert told.kaslr_offset == 0x53A1E1A00000
+
+
 def test_arm64_with_52_bits() -> None:
     told, _, memory = _arm64()
     memory.content[INFO] = TEXT.replace(b"=0x10", b"=0xc")
@@ -144,4 +151,7 @@ def test_ppc64le_has_its_levels_in_variables() -> None:
     told = _told("ppc64le", {**at, "linux_banner": 0x41100000}, base, page_size=65536)
     memory = _Memory({at[name]: bytes([size]) + bytes(7) for name, size in sizes.items()})
     memory.content[0x41100000] = BANNER.encode()
+    told.mmu = "Radix"
     assert look(told, [], memory) == Layout(52, 4)
+    told.mmu = "Hash"
+    assert look(told, [], memory) == Layout(None, None)
