@@ -98,9 +98,14 @@ class PageTables:
         .bss). In the identity mapping all of RAM is mapped alike; that the text can't be
         written and can be executed sets it apart.
         """
-        told = self._told_vaddr() if near is None else near
-        anchor = self._own_vaddr() if told is None else told
-        return () if anchor is None else _from_text(list(self._around(anchor)))
+        if near is not None:
+            return _from_text(self._around(near))
+        for guess in (self._told_vaddr, self._identity_vaddr, self._own_vaddr):
+            anchor = guess()
+            runs = () if anchor is None else _from_text(self._around(anchor))
+            if runs:
+                return runs
+        return ()
 
     def _told_vaddr(self) -> int | None:
         """``_stext`` as the lowcore's VMCOREINFO has it, where these tables map it so."""
@@ -112,13 +117,17 @@ class PageTables:
             return None
         return stext if self.translate(stext) == (stext - voffset) & MASK64 else None
 
+    def _identity_vaddr(self) -> int | None:
+        """Where the identity mapping has the top-level table."""
+        return self.root if self.translate(self.root) == self.root else None
+
     def _own_vaddr(self) -> int | None:
-        """Where the top-level table is mapped: in the image's own mapping, else the identity."""
+        """Where a mapping of the image's own, at the top of the address space, has it."""
         inside = self.root & (_SEGMENT - 1)
         for start in islice(self._top_segments(), _MAX_SEGMENTS):
-            if self.translate(start + inside) == self.root and start + inside != self.root:
+            if self.translate(start + inside) == self.root != start + inside:
                 return start + inside
-        return self.root if self.translate(self.root) == self.root else None
+        return None
 
     def _top_segments(self) -> Iterator[int]:
         """The starts of mapped segments, from the top of the address space down."""
@@ -143,12 +152,12 @@ class PageTables:
                     found.append((start + (quarter * 512 + index << shift), entry))
         return found
 
-    def _around(self, anchor: int) -> Iterator[Run]:
+    def _around(self, anchor: int) -> list[Run]:
         """What is mapped in the segments around ``anchor``, in pieces of equal rights."""
         here = anchor & -_SEGMENT
         below = list(self._stretch(range(here, max(here - _REACH * _SEGMENT, -1), -_SEGMENT)))
         above = self._stretch(range(here + _SEGMENT, here + _REACH * _SEGMENT, _SEGMENT))
-        yield from joined(chain.from_iterable((*reversed(below), *above)))
+        return list(joined(chain.from_iterable((*reversed(below), *above))))
 
     def _stretch(self, segments: range) -> Iterator[list[Run]]:
         """The runs of one segment after another, to where the kernel's read-only part ends."""
