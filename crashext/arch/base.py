@@ -26,8 +26,7 @@ class Paging:
     """One way of translating addresses: the shape of a tree of page tables.
 
     ``levels`` of tables, ``va_bits`` of a virtual address that they translate (the rest
-    repeats the top one), ``page_size`` in bytes of the smallest page. Both are 0 where the
-    image is mapped without a tree of tables in memory.
+    repeats the top one), ``page_size`` in bytes of the smallest page.
     """
 
     levels: int

@@ -12,7 +12,6 @@ from crashext.arch.ppc64le import Ppc64le, layout
 from crashext.arch.ppc64le.paging import LinearMapping, RadixTables
 from crashext.arch.ppc64le.registers import cpu_states
 from crashext.dumps.base import Note
-from crashext.locate.memory import PhysMemory
 
 from .physical import Physical
 
@@ -122,12 +121,10 @@ def hash_tree() -> Physical:
     return memory
 
 
-def linear(memory: PhysMemory) -> LinearMapping:
-    return LinearMapping(memory, ROOT, RAM)
-
-
 def test_the_hash_mmus_linear_mapping() -> None:
-    tables = linear(hash_tree().memory("little"))
+    memory = hash_tree().memory("little")
+    tables = Ppc64le().tables(memory, ROOT, layout.RADIX_64K, RAM)
+    assert isinstance(tables, LinearMapping)
     assert tables.translate(START + 0x123456) == 0x123456
     assert tables.translate(START + RAM) is None
     assert tables.translate(0x123456) is None
@@ -137,13 +134,13 @@ def test_the_hash_mmus_linear_mapping() -> None:
 
 
 def test_only_a_tree_of_the_hash_mmu_makes_it_one() -> None:
-    assert linear(tree(layout.RADIX_64K).memory("little")).translate(START) is None
     empty = Physical()
     empty.fill(ROOT, [0] * 8192)
-    assert linear(empty.memory("little")).translate(START) is None
-    missing = linear(Physical().memory("little"))
-    assert missing.translate(START) is None
-    assert missing.lost(START)
+    for memory in (tree(layout.RADIX_64K), empty, Physical()):
+        tables = Ppc64le().tables(memory.memory("little"), ROOT, layout.RADIX_64K, RAM)
+        assert isinstance(tables, RadixTables)
+    tables = Ppc64le().tables(hash_tree().memory("little"), ROOT, layout.RADIX_4K, RAM)
+    assert tables.translate(START) is None  # that size of pages has other bits with hash
 
 
 def test_placements() -> None:

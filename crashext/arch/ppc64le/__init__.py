@@ -9,7 +9,7 @@ from ...dumps.base import ByteOrder, Note
 from ...vmcoreinfo import Vmcoreinfo
 from ..base import MASK64, AddressSpace, Cpu, Evidence, Memory, Paging, Proposal, Search, View
 from . import entry, layout
-from .paging import LinearMapping, RadixTables
+from .paging import LinearMapping, RadixTables, is_hash_tree
 from .registers import cpu_states
 
 
@@ -30,7 +30,7 @@ class Ppc64le:
     start_symbols: tuple[str, ...] = ("_text", "_stext")
     #: arch/powerpc/mm/init_64.c, set by relocate() in head_64.S.
     placements: tuple[str, ...] = ("kernstart_addr",)
-    symbols: tuple[str, ...] = ("vmemmap",)
+    symbols: tuple[str, ...] = ("vmemmap", "__pte_index_size")
     privileged: tuple[str, ...] = (entry.NAME,)
     image_magic: tuple[int, bytes] | None = None
     notes_name_tables = False
@@ -42,9 +42,9 @@ class Ppc64le:
 
     def tables(self, memory: Memory, root: int, paging: Paging, ram_end: int) -> AddressSpace:
         """The kernel's quadrant of the address space."""
-        if paging.levels:
-            return RadixTables(memory, root, paging)
-        return LinearMapping(memory, root, ram_end)
+        if paging != layout.RADIX_4K and is_hash_tree(memory, root):
+            return LinearMapping(ram_end)
+        return RadixTables(memory, root, paging)
 
     def is_image_vaddr(self, vaddr: int) -> bool:
         """See :func:`layout.is_image_vaddr`."""
@@ -93,8 +93,12 @@ class Ppc64le:
         yield entry.check(search, image)
 
     def pagings_in_use(self, search: Search, image: View) -> tuple[Paging, ...]:
-        """Those with the page size that VMCOREINFO says, where there is one."""
-        size = None if image.info is None else image.info.pagesize
+        """Those with the page size that the kernel's variable or VMCOREINFO says."""
+        vaddr = image.vaddr("__pte_index_size")
+        bits = None if vaddr is None else search.memory.u64(image.paddr(vaddr))
+        size = layout.PTE_INDEX_SIZES.get(bits or 0)
+        if size is None and image.info is not None:
+            size = image.info.pagesize
         return tuple(p for p in self.pagings if size in (None, p.page_size)) or self.pagings
 
     def top_table_unused(self, search: Search, image: View, root: int) -> bool:

@@ -27,7 +27,7 @@ _SHAPES = {64 << 10: (13, 9, 9, 5), 4 << 10: (13, 9, 9, 9)}
 _QUADRANT_BITS = 52
 #: An image and what it is listed in steps of: kernels align its parts to 64 KiB or more.
 _IMAGE_MAX, _STEP = 64 << 20, 64 << 10
-_ROOT = struct.Struct(">8192Q")
+_HASH_ROOT = struct.Struct(">512Q")
 
 
 class RadixTables:
@@ -88,35 +88,19 @@ class RadixTables:
 
 
 class LinearMapping:
-    """The linear mapping of a guest with the hash MMU, and nothing else.
+    """The linear mapping of a guest with the hash MMU, and nothing else."""
 
-    ``root`` must be such a kernel's own tree, or nothing is mapped.
-    """
-
-    def __init__(self, memory: Memory, root: int, ram_end: int) -> None:
-        self._memory = memory
+    def __init__(self, ram_end: int) -> None:
         self._ram_end = ram_end
-        self.root = root
 
     def translate(self, vaddr: int) -> int | None:
         """The physical address of ``vaddr``, None outside the linear mapping of RAM."""
         paddr = vaddr - PAGE_OFFSET
-        inside = is_image_vaddr(vaddr) and paddr < self._ram_end
-        return paddr if inside and self._is_hash_tree() else None
+        return paddr if is_image_vaddr(vaddr) and paddr < self._ram_end else None
 
     def lost(self, vaddr: int) -> bool:
-        """True when the kernel's own tree is not in the dump."""
-        return self._memory.get(self.root, 8) is None
-
-    def _is_hash_tree(self) -> bool:
-        """Whether the top-level table is of such a kernel: it names tables without their size."""
-        data = self._memory.get(self.root, _ROOT.size)
-        if data is None:
-            return False
-        present = [entry for entry in _ROOT.unpack(data) if entry]
-        return bool(present) and all(
-            entry & _VALID and not entry & (_LEAF | _INDEX_BITS) for entry in present
-        )
+        """False: no table is asked."""
+        return False
 
     def image_runs(self, near: int | None) -> tuple[Run, ...]:
         """RAM from ``near`` on, as far as an image can reach; nothing tells its rights."""
@@ -125,3 +109,18 @@ class LinearMapping:
             return ()
         size = min(_IMAGE_MAX, self._ram_end - start)
         return (Run(near & -_STEP, start, size, writable=True, executable=True),)
+
+
+def is_hash_tree(memory: Memory, root: int) -> bool:
+    """Whether ``root`` is the top-level table of a kernel with the hash MMU.
+
+    It has 512 entries at the most, which name tables without their size (book3s/64/hash.h);
+    a radix tree's first entry is that of the linear mapping.
+    """
+    data = memory.get(root, _HASH_ROOT.size)
+    if data is None:
+        return False
+    present = [entry for entry in _HASH_ROOT.unpack(data) if entry]
+    return bool(present) and all(
+        entry & _VALID and not entry & (_LEAF | _INDEX_BITS) for entry in present
+    )

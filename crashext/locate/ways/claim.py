@@ -67,7 +67,7 @@ def measure(context: Context, info: Vmcoreinfo, voffset: int) -> Measured | None
     if vaddr % PAGE_SIZE:
         return None
     root = (vaddr - voffset) & MASK64
-    for paging in arch.pagings:
+    for paging in (p for p in arch.pagings if info.pagesize in (None, p.page_size)):
         if context.tables(root, paging).translate(stext) != (stext - voffset) & MASK64:
             continue
         context.claims += 1
