@@ -103,8 +103,9 @@ def _text_pages(context: Context, text_paddr: int) -> range:
 def text_places(context: Context, text_paddr: int) -> list[int]:
     """Pages of the text that starts at ``text_paddr``: some always the same, some by lot."""
     pages = _text_pages(context, text_paddr)
-    drawn = SystemRandom().sample(pages, _DRAWN)
-    return [*fixed_pages(pages, _FEWEST), *drawn]
+    fixed = list(fixed_pages(pages, _FEWEST))
+    others = [page for page in pages if page not in fixed]
+    return [*fixed, *SystemRandom().sample(others, _DRAWN)]
 
 
 def fixed_pages(pages: range, count: int) -> Iterator[int]:

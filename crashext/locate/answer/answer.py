@@ -123,6 +123,11 @@ def _warnings(context: Context, image: Image | None, fits: bool | None) -> list[
     warnings += list(context.memory.bad_pages.values())[:8]
     if image is not None and image.kaslr_offset is None:
         warnings.append("nothing in the dump tells the KASLR offset surely: give the vmlinux")
+    if image is not None and context.dump.byte_order != context.arch.byte_order:
+        warnings.append(
+            f"the file's headers are {context.dump.byte_order}-endian, its guest is "
+            f"{context.arch.byte_order}-endian: crash does not open such a file"
+        )
     if image is not None and context.arch.crash_lacks and context.dump.vmcoreinfo is None:
         warnings.append(context.arch.crash_lacks)
     if image is not None and context.vmlinux is None:
