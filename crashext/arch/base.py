@@ -27,6 +27,7 @@ class Paging:
 
     ``levels`` of tables, ``va_bits`` of a virtual address that they translate (the rest
     repeats the top one), ``page_size`` in bytes of the smallest page.
+    The first two are 0 where no tree of tables in memory translates.
     """
 
     levels: int

@@ -42,9 +42,9 @@ class Ppc64le:
 
     def tables(self, memory: Memory, root: int, paging: Paging, ram_end: int) -> AddressSpace:
         """The kernel's quadrant of the address space."""
-        if paging != layout.RADIX_4K and is_hash_tree(memory, root):
-            return LinearMapping(ram_end)
-        return RadixTables(memory, root, paging)
+        if paging.levels:
+            return RadixTables(memory, root, paging)
+        return LinearMapping(ram_end if is_hash_tree(memory, root) else 0)
 
     def is_image_vaddr(self, vaddr: int) -> bool:
         """See :func:`layout.is_image_vaddr`."""

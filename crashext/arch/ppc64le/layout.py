@@ -23,11 +23,10 @@ IMAGE_ALIGN = 64 << 10
 DENSE_TEXT = 1 << 20
 #: The kernel's radix tree: 52 bits, with pages of 64 KiB or 4 KiB (radix-64k.h, radix-4k.h).
 RADIX_64K, RADIX_4K = Paging(4, 52, 64 << 10), Paging(4, 52, 4 << 10)
-#: With the hash MMU the hypervisor's hash table, which is not in the guest's memory,
-#: translates addresses; the kernel has a tree all the same, for what is not linear
-#: (hash-64k.h, hash-4k.h). That with 64 KiB pages has the levels and bits of the radix tree.
-HASH_4K = Paging(4, 46, 4 << 10)
-PAGINGS = (RADIX_64K, RADIX_4K, HASH_4K)
+#: With the hash MMU no tree translates: the hypervisor's hash table does, which is not in the
+#: guest's memory. The kernel's own tree only says what it asks the hypervisor for.
+HASH_64K, HASH_4K = Paging(0, 0, 64 << 10), Paging(0, 0, 4 << 10)
+PAGINGS = (RADIX_64K, RADIX_4K, HASH_64K, HASH_4K)
 #: The variable __pte_index_size, how many bits index a table of the smallest pages, by their
 #: size: radix-64k.h, hash-64k.h; radix-4k.h and hash-4k.h.
 PTE_INDEX_SIZES = {5: 64 << 10, 8: 64 << 10, 9: 4 << 10}

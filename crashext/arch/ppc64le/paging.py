@@ -88,7 +88,7 @@ class RadixTables:
 
 
 class LinearMapping:
-    """The linear mapping of a guest with the hash MMU, and nothing else."""
+    """The linear mapping of RAM up to ``ram_end``, and nothing else."""
 
     def __init__(self, ram_end: int) -> None:
         self._ram_end = ram_end
