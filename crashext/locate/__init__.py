@@ -59,13 +59,27 @@ def locate(
         if progress is not None:
             context.progress = progress
         answers.append(_locate(context, vmlinux, kernel, everything=everything))
-        if answers[-1].found:
+        if answers[-1].found and context.cpus:
             return answers[-1]
     if answers:
-        return answers[0]
+        return _of_several(answers)
     known = ", ".join(a.name for a in ARCHITECTURES)
     reason = f"can't search {dump.arch} dumps, only {known}"
     return Location(dump.path, dump.arch, False, reason=reason)
+
+
+def _of_several(answers: list[Location]) -> Location:
+    """Of the answers for each architecture that the dump may be of: the only one found.
+
+    Where none is, that which has at least met a kernel says why.
+    """
+    found = [answer for answer in answers if answer.found]
+    if len(found) > 1:
+        kernels = ", ".join(f"{a.arch} at {a.text_paddr or 0:#x}" for a in found)
+        reason = f"kernels of several architectures ({kernels}) and no vCPU state to tell"
+        listed = tuple(kernel for answer in found for kernel in answer.kernels)
+        return Location(found[0].path, found[0].arch, False, reason=reason, kernels=listed)
+    return next(iter(found or [answer for answer in answers if answer.kernels] or answers))
 
 
 def _locate(
