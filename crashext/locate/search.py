@@ -165,8 +165,9 @@ def _add(context: Context, images: list[Image], proposals: Iterable[Proposal]) -
         image = sort_in(context.arch, proposal, images)
         if image not in concerned:
             concerned.append(image)
-        # A text brings the few symbols that an image without any was short of.
-        if image not in fresh and (not image.checks or (proposal.info and not image.has_symbols)):
+        # A text brings the few symbols that an image without all of them was short of.
+        short = proposal.text_vaddr is not None and not image.has_all_symbols
+        if image not in fresh and (not image.checks or (proposal.info and short)):
             fresh.append(image)
         elif proposal.info and image.symbols.origin != "vmlinux":
             image.kaslr_offset = kaslr.own_kaslr_offset(context, image)
