@@ -154,7 +154,7 @@ def test_a_guest_is_found_by_its_vmlinux(*, pae: bool, state: bool, tmp_path: Pa
     assert (location.text_vaddr, location.text_paddr) == (LINK + MOVED, kernel.text_paddr)
     assert location.kimage_voffset == PAGE_OFFSET
     assert (location.page_table_levels, location.va_bits) == (3 if pae else 2, 32)
-    assert location.crash_args == (f"--kaslr={MOVED:#x}",)
+    assert location.crash_args == (f"--kaslr={MOVED:#x}", "--machdep", "page_offset=0xc0000000")
     assert "high_memory" in location.confirmed_by
     assert location.confidence == "certain"
     assert location.pages_read <= 64

@@ -125,11 +125,13 @@ class I386:
             yield value
 
     def crash_args(self, search: Search, image: View) -> tuple[str, ...]:
-        """The KASLR offset, and PAGE_OFFSET where it is not crash's default (crash x86.c)."""
+        """The KASLR offset and PAGE_OFFSET.
+
+        Without the latter crash takes it to be ``_stext`` rounded down to 32 MiB, which it is
+        not of a kernel that was moved (x86_init, crash x86.c).
+        """
         offset = image.kaslr_offset
         if offset is None:
             return ()
-        args = [f"--kaslr={offset:#x}"] if offset else []
-        if image.voffset != layout.PAGE_OFFSETS[0]:
-            args += ["--machdep", f"page_offset={image.voffset:#x}"]
-        return tuple(args)
+        moved = (f"--kaslr={offset:#x}",) if offset else ()
+        return (*moved, "--machdep", f"page_offset={image.voffset:#x}")
