@@ -20,6 +20,7 @@ from tests.locate.guest import DATA, RODATA, SIZE, Guest, Kernel, MemoryDump, wr
 
 LINK = 0xFFFF_FFFF_8000_0000
 OFFSET = 0x2320_0000
+TEXT_OFFSET = 0x2000  # what precedes _text
 PAGE, MEGA = 4096, 2 << 20
 VALID, READ, WRITE, EXECUTE, NAPOT = 1, 2, 4, 8, 1 << 63
 SV39, SV48, SV57 = (layout.SATP_MODES[mode] for mode in (8, 9, 10))
@@ -145,10 +146,12 @@ class RiscvKernel(Kernel):
     """The same image, under this architecture's names; what precedes _text is the header."""
 
     def symbols(self) -> dict[str, int]:
-        names = {"init_top_pgt": "swapper_pg_dir", "_text": "_start"}
-        symbols = {names.get(name, name): value for name, value in super().symbols().items()}
+        symbols = super().symbols()
+        symbols["swapper_pg_dir"] = symbols.pop("init_top_pgt")
         del symbols["phys_base"]
-        return {**symbols, "kernel_map": self.link + DATA + 0x6000}
+        text = self.link + TEXT_OFFSET
+        moved = {"_start": self.link, "_text": text, "_stext": text}
+        return {**symbols, **moved, "kernel_map": self.link + DATA + 0x6000}
 
 
 RAM_START = 0x8000_0000
@@ -176,7 +179,7 @@ def booted(kernel: RiscvKernel, pc: int | None = None) -> MemoryDump:
     dump = guest.dump()
     dump.arch = "riscv64"
     dump.ram = (Range(RAM_START, guest.ram),)
-    dump.notes = (note(virt + 0x1000 if pc is None else pc, 0, virt + DATA + 0x100, 0, 1),)
+    dump.notes = (note(virt + 0x3000 if pc is None else pc, 0, virt + DATA + 0x100, 0, 1),)
     return dump
 
 
@@ -190,7 +193,9 @@ def found(dump: MemoryDump, kernel: RiscvKernel, tmp_path: Path, *, cpus: bool =
     location = locate(dump, vmlinux=vmlinux, use_cpu_state=cpus)
     assert location.found, location.reason
     assert (location.arch, location.phys_base) == ("riscv64", None)
-    assert (location.text_vaddr, location.text_paddr) == (LINK + kernel.kaslr, 0x8020_0000)
+    text = LINK + kernel.kaslr + TEXT_OFFSET
+    assert (location.text_vaddr, location.text_paddr) == (text, 0x8020_0000 + TEXT_OFFSET)
+    assert location.kernels[0]["id"] == "0x80200000"
     assert location.kaslr_offset == kernel.kaslr
     assert (location.page_table_levels, location.va_bits, location.page_size) == (3, 39, 4096)
     return location

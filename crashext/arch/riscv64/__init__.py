@@ -32,7 +32,7 @@ class RiscV64:
     start_symbols: tuple[str, ...] = ("_start",)
     #: arch/riscv/mm/init.c; its virt_addr and phys_addr.
     placements: tuple[str, ...] = ("kernel_map",)
-    symbols: tuple[str, ...] = ("satp_mode", "phys_ram_base", "vmemmap_start_pfn")
+    symbols: tuple[str, ...] = ("satp_mode", "phys_ram_base", "vmemmap_start_pfn", "mem_map")
     privileged: tuple[str, ...] = ()
     image_magic: tuple[int, bytes] | None = (image_header.MAGIC_OFFSET, layout.IMAGE_MAGIC)
     notes_name_tables = False
@@ -132,14 +132,19 @@ class RiscV64:
             yield kernel_map.va_pa_offset
 
     def memory_maps(self, search: Search, image: View) -> Iterator[int]:
-        """``vmemmap``, by ``kernel_map`` and the first page frame of RAM."""
+        """``mem_map`` or ``vmemmap``, less the page frames before RAM."""
         kernel_map, paging = _kernel_map_of(search, image), image.paging
-        if kernel_map is None or kernel_map.page_offset is None or paging is None:
+        ram, one_array = self.phys_offset(search, image), _variable(search, image, "mem_map")
+        if kernel_map is None or paging is None or ram is None:
             return
-        start = layout.vmemmap_start(kernel_map.page_offset, paging.va_bits)
-        first, ram = _variable(search, image, "vmemmap_start_pfn"), self.phys_offset(search, image)
-        for frame in (first, None if ram is None else ram // paging.page_size):
-            if frame is not None:
+        first = ram // paging.page_size
+        if one_array:
+            yield from layout.memory_map_bases(one_array, first)
+        if kernel_map.page_offset is not None:
+            start = layout.vmemmap_start(kernel_map.page_offset, paging.va_bits)
+            # Since 6.9 it is the first of a section.
+            known = _variable(search, image, "vmemmap_start_pfn")
+            for frame in (first,) if known is None else (known, first):
                 yield from layout.memory_map_bases(start, frame)
 
     def crash_args(self, search: Search, image: View) -> tuple[str, ...]:

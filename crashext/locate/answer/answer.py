@@ -34,6 +34,7 @@ def answer(
     choice = choose(context, images, wanted)
     image = choice.image
     paging = None if image is None else image.paging
+    text = image.named_text if image else None
     fits = None if context.vmlinux is None or image is None else image.matches_vmlinux
     return Location(
         path=context.dump.path,
@@ -42,8 +43,8 @@ def answer(
         vmlinux_fits=fits,
         phys_base=context.arch.phys_base(image.voffset) if image else None,
         kaslr_offset=image.kaslr_offset if image else None,
-        text_vaddr=image.text_vaddr if image else None,
-        text_paddr=image.text_paddr if image else None,
+        text_vaddr=text,
+        text_paddr=image.paddr(text) if image and text is not None else None,
         release=_text(image.release) if image else None,
         banner=_text(image.banner) if image else None,
         build_id=image.build_id if image else None,

@@ -94,6 +94,15 @@ class Image:
         return None if self.text_vaddr is None else self.paddr(self.text_vaddr)
 
     @property
+    def named_text(self) -> int | None:
+        """Run-time address of ``_text``, which need not be the image's first byte.
+
+        Where that symbol is not known, the first byte's, ``text_vaddr``.
+        """
+        named = self.vaddr("_text")
+        return self.text_vaddr if named is None or self.text_vaddr is None else named
+
+    @property
     def has_symbols(self) -> bool:
         """True when symbols of the image are known from anywhere."""
         return self.symbols.origin != "none"
