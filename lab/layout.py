@@ -73,7 +73,7 @@ def _aarch64(told: Truth, cpus: Sequence[Cpu], memory: Memory) -> Layout:
     if told.kaslr_offset is not None:
         _agree("KERNELOFFSET", told.kaslr_offset, info.get("KERNELOFFSET"))
     elif "KERNELOFFSET" in info:
-        told.linked = {told.target.start: told.text_vaddr - int(info["KERNELOFFSET"], 16)}
+        told.linked = {"_text": told.text_vaddr - int(info["KERNELOFFSET"], 16)}
     _agree("PAGESIZE", told.page_size, info.get("PAGESIZE"), base=10)
     _agree_on_place(told, memory)
     va_bits = 64 - t1sz

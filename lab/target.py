@@ -63,7 +63,6 @@ class Target:
         bios: the files to look for, of the firmwares that QEMU has to be told of.
         kernels: the meta package of each kernel. One with a pattern's groups for the version
             stands for the newest that fits.
-        start: the symbol of the image's first byte, which is what the truth's text addresses are.
         built: the kernels that the lab builds.
         busybox: whether Debian's is the guest's userland; else it is lab/guest/init.c alone.
         without_debug: kernels whose debug packages, a gigabyte each, are left alone.
@@ -88,7 +87,6 @@ class Target:
     registers: Mapping[str, Register]
     user_mode: str
     place: tuple[str, str] | int = ("Kernel code", "_text")
-    start: str = "_text"
     bios: Mapping[Firmware, tuple[str, ...]] = field(default_factory=dict)
     system_registers: tuple[str, ...] = ()
     built: Mapping[Which, Build] = field(default_factory=dict)
@@ -253,8 +251,6 @@ _RISCV64 = Target(
         )
     },
     busybox=False,
-    # arch/riscv/kernel/vmlinux.lds.S: _text lies a page or two behind it.
-    start="_start",
     symbols=(
         *("swapper_pg_dir", "early_pg_dir", "kernel_map", "satp_mode", "phys_ram_base"),
         *("pgtable_l4_enabled", "pgtable_l5_enabled", "_start", "handle_exception"),

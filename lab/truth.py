@@ -46,7 +46,7 @@ class Truth:
         Raises:
             LabError: ``linked`` has not even those that its place is told by.
         """
-        needed = {self.target.start, "_stext", *self.target.place_symbol}
+        needed = {"_text", "_stext", *self.target.place_symbol}
         if not needed <= linked.keys():
             raise LabError(f"the vmlinux of {self.release} lacks one of {', '.join(needed)}")
         self.linked = linked
@@ -56,13 +56,13 @@ class Truth:
 
     @property
     def text_vaddr(self) -> int:
-        """Run-time address of the image's first byte."""
-        return self.symbols[self.target.start]
+        """Run-time address of ``_text``."""
+        return self.symbols["_text"]
 
     @property
     def text_paddr(self) -> int:
-        """Physical address of the image's first byte."""
-        return self.paddr(self.target.start)
+        """Physical address of ``_text``."""
+        return self.paddr("_text")
 
     @property
     def kimage_voffset(self) -> int:
@@ -76,7 +76,7 @@ class Truth:
     @property
     def kaslr_offset(self) -> int | None:
         """From where the image was linked to where it is; None without its vmlinux."""
-        return self.text_vaddr - self.linked[self.target.start] if self.linked else None
+        return self.text_vaddr - self.linked["_text"] if self.linked else None
 
     def paddr(self, name: str) -> int:
         """Physical address of a symbol of the image."""
