@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/utsname.h>
+#include <termios.h>
 #include <unistd.h>
 
 static void copy_text(const char *key, const char *path)
@@ -111,6 +112,9 @@ int main(void)
 	tell_truth();
 	fflush(stdout);
 	if (asked_for("panic")) {
+		/* What was said has to be out before the machine stops. */
+		fflush(stdout);
+		tcdrain(STDOUT_FILENO);
 		int trigger = open("/proc/sysrq-trigger", O_WRONLY);
 
 		return write(trigger, "c", 1) != 1;
