@@ -18,6 +18,8 @@ from .kernel_memory import own_tables
 NAME = "vcpu_registers"
 #: vCPUs looked at: a bound for guests with hundreds of them.
 _MAX_CPUS = 24
+#: Bytes of the largest kernels' text.
+_MOST = 64 << 20
 
 
 def check(context: Context, image: Image) -> Evidence:
@@ -35,7 +37,17 @@ def check(context: Context, image: Image) -> Evidence:
 
 
 def _runs_in(image: Image, tables: AddressSpace, cpu: Cpu) -> bool:
-    start, end = image.vaddr("_stext") or image.text_vaddr, image.vaddr("_etext")
-    if start is None or cpu.pc < start or (end is not None and cpu.pc >= end):
+    start = image.vaddr("_stext") or image.text_vaddr
+    if start is None or not start <= cpu.pc < _text_end(image, start):
         return False
     return tables.translate(cpu.pc) == image.paddr(cpu.pc) and tables.translate(cpu.sp) is not None
+
+
+def _text_end(image: Image, start: int) -> int:
+    """Where the text that starts at ``start`` ends, at the latest.
+
+    The kernel's own table is behind it, or far before; where addresses tell physical ones
+    another image's text may follow.
+    """
+    known = (image.vaddr("_etext"), image.vaddr(*image.arch.top_tables))
+    return min((end for end in known if end is not None and end > start), default=start + _MOST)
