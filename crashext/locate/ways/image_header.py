@@ -65,7 +65,7 @@ def _self_placed(context: Context, start: int, size: int) -> Proposal | None:
     found = kallsyms.decode(
         block,
         range(1 << (arch.word * 8 - 1), 1 << (arch.word * 8), PAGE_SIZE),
-        frozenset((*_TEXT, *arch.top_tables)),
+        frozenset((*_TEXT, *arch.start_symbols, *arch.top_tables)),
         kallsyms.Layout(arch.byte_order, arch.word),
     )
     text = next((found[name] for name in reversed(_TEXT) if name in found), None)
@@ -90,8 +90,9 @@ def _roots(
     """Where its top-level table may be, and of what shape: as named, else any of its pages."""
     arch = context.arch
     named = next((found[name] for name in arch.top_tables if name in found), None)
-    if named is not None and "_text" in found:
-        pages: Iterator[int] = iter((start + named - found["_text"],))
+    first = next((found[name] for name in arch.start_symbols if name in found), None)
+    if named is not None and first is not None:
+        pages: Iterator[int] = iter((start + named - first,))
     else:
         places = range(0, len(block), PAGE_SIZE)
         pages = (start + a for a in places if block.count(0, a, a + PAGE_SIZE) < PAGE_SIZE)
