@@ -78,10 +78,14 @@ def _follow_captures(context: Context, images: list[Image]) -> None:
         if image.is_capture or image.captured_by is not None:
             continue
         start = capture.header_paddr(context, image)
-        if start is None:
+        if start is not None:
+            before = _add(context, images, elfcorehdr.propose(context, start))
+        elif capture.took_over(context, image):
+            before = list(images)  # the crashed kernel knows where it put this one
+        else:
             continue
         image.is_capture = True
-        for found in _add(context, images, elfcorehdr.propose(context, start)):
+        for found in before:
             if found is image:
                 continue
             found.lineage = list(capture.lineage(context, image, found))

@@ -297,6 +297,18 @@ def test_a_command_line_without_elfcorehdr_contradicts(tmp_path: Path) -> None:
     assert any("no capture kernel" in warning for warning in location.warnings)
 
 
+def test_a_used_header_leads_back_by_the_memory_set_aside(tmp_path: Path) -> None:
+    """The device tree told of it; nothing of it is left but the mark that it was used."""
+    guest, crashed, capture = crashed_and_capture(command_line="console=ttyS0")
+    guest.u64(capture.paddr("elfcorehdr_addr"), -2)
+    guest.u64(capture.root + (capture.direct_map >> 39 & 511) * 8, 0)  # knows little of RAM
+    location = find(guest, crashed, tmp_path)
+    assert_found(location, crashed)
+    assert {k["state"] for k in location.kernels} == {"crashed", "capture"}
+    guest.write(crashed.paddr("panic_cpu"), b"\xff" * 4)
+    assert not find(guest, crashed, tmp_path).found
+
+
 def test_encrypted_memory_is_named_as_such(tmp_path: Path) -> None:
     random = Random(1)
     guest = Guest(ram=MIB)

@@ -62,6 +62,15 @@ def header_paddr(context: Context, image: Image) -> int | None:
     return None if image.is_no_capture or value == _USED else value
 
 
+def took_over(context: Context, image: Image) -> bool:
+    """True for a capture kernel that no longer tells where its predecessor's header is.
+
+    Where the device tree told it (arm64, riscv64), its command line does not, and the
+    variable is marked as used once /proc/vmcore has been set up.
+    """
+    return not image.is_no_capture and variable64(context, image, "elfcorehdr_addr") == _USED
+
+
 def _manages_ram(context: Context, image: Image, line: bytes | None) -> bool:
     """True for a kernel with a command line of its own that maps most of RAM."""
     if line is None:
