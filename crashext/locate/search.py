@@ -75,9 +75,10 @@ def _follow_captures(context: Context, images: list[Image]) -> None:
     """Find the kernels that crashed before the capture kernels among ``images``, and add them."""
     # Those first whose variable says so: of a kernel that crashed nothing more is asked.
     for image in sorted(images, key=lambda i: not capture.variable_is_set(context, i)):
-        if image.is_capture or image.captured_by is not None:
+        known = any(i.captured_by is image for i in images) or image.captured_by is not None
+        if known or (image.is_capture and not capture.took_over(context, image)):
             continue
-        start = capture.header_paddr(context, image)
+        start = None if image.is_capture else capture.header_paddr(context, image)
         if start is not None:
             before = _add(context, images, elfcorehdr.propose(context, start))
         elif capture.took_over(context, image):
