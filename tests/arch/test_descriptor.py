@@ -73,11 +73,13 @@ def test_by_the_vcpus_tables(kernel: ToyKernel, tmp_path: Path) -> None:
     assert location.to_json()["vcpus"][0]["ttbr"] == f"{kernel.paddr('swapper_pg_dir'):#x}"
 
 
-def test_headers_in_the_other_byte_order_are_said_to_stop_crash(kernel: ToyKernel) -> None:
-    dump = booted(kernel)
-    assert not any("endian" in warning for warning in locate(dump).warnings)
+def test_headers_in_the_other_byte_order_are_said_to_stop_crash(
+    kernel: ToyKernel, tmp_path: Path
+) -> None:
+    dump, vmlinux = booted(kernel), write_vmlinux(kernel, tmp_path / "vmlinux")
+    assert not any("endian" in warning for warning in locate(dump, vmlinux=vmlinux).warnings)
     dump.byte_order = "big"
-    location = locate(dump)
+    location = locate(dump, vmlinux=vmlinux)
     assert location.found
     assert any("big-endian, its guest is little" in warning for warning in location.warnings)
 

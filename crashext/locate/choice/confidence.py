@@ -34,7 +34,8 @@ def confidence(image: Image) -> Confidence:
 def _of_live(image: Image, held: set[str]) -> Confidence:
     if "linux_banner" in held and image.has_all_symbols and held & set(image.own_checks):
         return "certain"
-    return "strong" if len(held) > 1 else "weak"
+    # Where no symbol says where the image starts, tables of which a part is lost may mislead.
+    return "strong" if len(held) > 1 and image.has_symbols else "weak"
 
 
 def _of_crashed(image: Image, held: set[str]) -> Confidence:
