@@ -106,9 +106,18 @@ def cut(
 
 def shrink(vmlinux: Path, out: Path) -> int:
     """Write the small stand-in for a vmlinux; return its size."""
+    full = FullVmlinux(vmlinux)
     with Vmlinux(str(vmlinux)) as opened:
-        write_vmlinux(FullVmlinux(vmlinux), SYMBOLS, out, fixed_spots(opened))
+        pages = {*fixed_spots(opened), *_of_placements(full)}
+    write_vmlinux(full, SYMBOLS, out, sorted(pages))
     return out.stat().st_size
+
+
+def _of_placements(full: FullVmlinux) -> Iterator[int]:
+    """The pages that hold the placement as linked: by it a copy that never ran is known."""
+    names = {name for arch in ARCHITECTURES for name in arch.placements}
+    pages = {symbol.value & -PAGE for symbol in full.symbols(names)}
+    return (page for page in pages if full.read(page, PAGE))
 
 
 def _variables(dump: Dump, vmlinux: Path, kallsyms: bool) -> set[int]:

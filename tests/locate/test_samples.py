@@ -47,6 +47,9 @@ SEVERAL = {"forged", "kexec-other", "kexec-stale-note", "reset-booted", "arm64-r
 PRIVILEGED = {arch.name for arch in ARCHITECTURES if arch.privileged}
 #: Of these samples the kernel's own symbol table is kept.
 WITH_KALLSYMS = {"odd-kernel"}
+#: Of these the struct pages and page tables by which the kernel accounts for RAM are kept, and
+#: a VMCOREINFO that leads to the banner: kallsyms would prove no more.
+ACCOUNTED_FOR = {"arm64-direct", "arm64-uefi", "arm64-lpa2"}
 
 
 def parameters(folder: Path) -> list[Any]:
@@ -72,7 +75,8 @@ def lesser(truth: dict[str, Any], given: bool, use_cpu_state: bool, whole: bool)
     if use_cpu_state:
         # Before boot_params is copied nothing in memory tells the address linked for.
         return {"kaslr_offset": None} if name == "early-tables" and not given else {}
-    if not given and not whole and name not in WITH_KALLSYMS and truth["arch"] not in PRIVILEGED:
+    proven = name in WITH_KALLSYMS | ACCOUNTED_FOR or truth["arch"] in PRIVILEGED
+    if not given and not whole and not proven:
         return NOTHING  # all that a sample holds a program could have written
     if name == "reset-firmware":
         return {k: v for k, v in truth["kernels"][0].items() if k in FIELDS} | {"found": True}
