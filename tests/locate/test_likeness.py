@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import crashext.arch
 from crashext.locate.context import Context
-from crashext.locate.likeness import TEXT_LEAST, text_places
+from crashext.locate.likeness import TEXT_LEAST, filled, is_hollow, text_places
 from crashext.locate.memory import PAGE_SIZE, PhysMemory
 
 from .guest import Guest
@@ -21,3 +23,16 @@ def test_no_page_is_looked_at_twice() -> None:
             places = text_places(context, 0x2000000)
             assert len(set(places)) == len(places)
             assert all(p in range(start, start + TEXT_LEAST, PAGE_SIZE) for p in places)
+
+
+def test_the_freed_head_of_an_arm64_image_counts_for_nothing() -> None:
+    """The 64 KiB before .text go back to the kernel's allocator: here nothing is left there."""
+    guest, chance, start = Guest(), Random(1), 0x2000000
+    for place in range(start + (64 << 10), start + (1 << 20), PAGE_SIZE):
+        guest.write(place, chance.randbytes(PAGE_SIZE))
+    dump, arch = guest.dump(), crashext.arch.architecture_of("aarch64")
+    assert arch is not None
+    context = Context(dump, PhysMemory(dump.read), arch)
+    for _ in range(500):
+        assert filled(context, text_places(context, start)).held
+        assert not is_hollow(context, start)

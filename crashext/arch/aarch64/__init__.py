@@ -25,7 +25,7 @@ class AArch64:
     byte_order: ByteOrder = "little"
     word = 8
     image_align = layout.IMAGE_ALIGN
-    dense_text = 0
+    dense_text = layout.HEAD_SIZE
     linear = False
     direct_map_most = MASK64
     pagings: tuple[Paging, ...] = layout.PAGINGS

@@ -13,6 +13,9 @@ from ..base import MASK64, Paging
 IMAGE_ALIGN = 64 << 10
 #: Of the header that an image starts with.
 IMAGE_MAGIC = b"ARM\x64"
+#: What is before .text since 5.11: the header and code of early boot (SEGMENT_ALIGN,
+#: kernel/vmlinux.lds.S). It is not reserved, so any other memory may lie there once it runs.
+HEAD_SIZE = 64 << 10
 _LINK_ALIGN = 2 << 20
 #: TEXT_OFFSET, where kernels before 5.8 start in their first 2 MiB.
 _OLD_TEXT_OFFSET = 0x80000
