@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from ...arch.base import MASK64, Paging, Proposal
 from ...symbols import kallsyms
 from ..context import Context
+from ..likeness import filled, is_hollow, text_places
 from ..memory import PAGE_SIZE
 
 SOURCE = "image-header"
@@ -42,7 +43,7 @@ def propose(context: Context) -> Iterator[Proposal]:
 
 
 def _headers(context: Context) -> Iterator[tuple[int, int]]:
-    """Physical address and size of each image that starts with a sane header."""
+    """Physical address and size of each image with a sane header, and code behind it."""
     arch = context.arch
     if arch.image_magic is None:
         return
@@ -54,8 +55,15 @@ def _headers(context: Context) -> Iterator[tuple[int, int]]:
     for start in context.dump.places(arch.image_align, offset, magic, progress):
         head = context.memory.get(start, PAGE_SIZE)
         size = None if head is None else arch.image_size(head)
-        if size is not None:
+        if size is not None and _has_code(context, start):
             yield start, size
+
+
+def _has_code(context: Context, start: int) -> bool:
+    """True where a kernel's text may follow: a header is a line that any program can write."""
+    if is_hollow(context, start):
+        return False
+    return filled(context, text_places(context, start)).held is not False
 
 
 def _self_placed(context: Context, start: int, size: int) -> Proposal | None:
