@@ -41,11 +41,12 @@ class Case:
     given: bool
     use_cpu_state: bool
 
-    def ask(self, dump: Dump) -> Location:
-        """Search ``dump``, which stands for the case's own."""
+    def ask(self, dump: Dump, *, everything: bool = False) -> Location:
+        """Search ``dump``, which stands for the case's own; ``everything`` as for locate."""
         name = self.truth.get("vmlinux") or next(iter(self.truth["vmlinuxes"]), None)
         vmlinux = str(self.dump.parent / name) if self.given and name else None
-        return locate(dump, vmlinux=vmlinux, use_cpu_state=self.use_cpu_state)
+        cpu = self.use_cpu_state
+        return locate(dump, vmlinux=vmlinux, use_cpu_state=cpu, everything=everything)
 
     def __str__(self) -> str:
         words = [self.dump.name, "vmlinux" if self.given else "alone"]

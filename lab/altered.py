@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from crashext.dumps.base import Dump, Range
+from crashext.dumps.intervals import union
 from crashext.errors import MissingMemory
 
 PAGE = 4096
@@ -15,21 +16,26 @@ PAGE = 4096
 class Altered(Dump):
     """``dump`` with the pages of ``altered`` in place of its own; None stands for a lost one.
 
-    ``touched`` collects the pages that were read.
+    ``touched`` collects the pages that were read. With ``seen`` a search of what is stored
+    passes over altered pages too that the file has as a hole, or not at all.
     """
 
-    def __init__(self, dump: Dump) -> None:
+    def __init__(self, dump: Dump, *, seen: bool = False) -> None:
         for name in ("path", "format", "arch", "byte_order", "page_size", "header", "notes", "ram",
                      "vmcoreinfo", "complete"):  # fmt: skip
             setattr(self, name, getattr(dump, name))
         self._dump = dump
+        self._seen = seen
         self.altered: dict[int, bytes | None] = {}
         self.touched: set[int] = set()
 
     @property
     def stored(self) -> tuple[Range, ...]:
-        """The dump's own."""
-        return self._dump.stored
+        """The dump's own, and the altered pages if they are to be seen."""
+        if not self._seen:
+            return self._dump.stored
+        altered = (Range(paddr, paddr + PAGE) for paddr in self.altered)
+        return union((*self._dump.stored, *altered))
 
     def read(self, paddr: int, size: int) -> bytes:
         """Memory as altered; a read that goes beyond one page sees the dump's own."""

@@ -13,7 +13,7 @@ from ..symbols.vmlinux import Vmlinux
 from .choice.confidence import SOUND, confidence
 from .context import Context
 from .encrypted import looks_encrypted
-from .image import body, capture, kaslr
+from .image import accounting, body, capture, kaslr
 from .image.checks import verify
 from .image.examine import contradicted, examine, hollow, traces_stand
 from .image.image import Image, fitting, sort_in
@@ -49,6 +49,7 @@ def search(context: Context, *, everything: bool = False) -> list[Image]:
         _find_twins(context, images)
         _judge_unplaced(context, images)
     _follow_captures(context, images)
+    _weigh_books(context, images)
     if not images and looks_encrypted(context):
         context.warn("memory looks encrypted (SEV, TDX?): nothing can be read from this dump")
     return images
@@ -93,6 +94,17 @@ def _follow_captures(context: Context, images: list[Image]) -> None:
             verdicts = {evidence.held for evidence in found.lineage}
             if True in verdicts and False not in verdicts:
                 found.captured_by = image
+
+
+def _weigh_books(context: Context, images: list[Image]) -> None:
+    """Where registers alone put a vCPU into an image, and others have its addresses, see which
+    of them account for memory: a copy is all that registers can't tell."""
+    witnessed = {image.text_vaddr for image in images if image.witnesses}
+    alike = [image for image in images if image.text_vaddr in witnessed]
+    if len(alike) > 1:
+        for image in alike:
+            evidence = accounting.books(context, image)
+            image.checks[evidence.name] = evidence
 
 
 def _find_twins(context: Context, images: list[Image]) -> None:

@@ -71,8 +71,10 @@ class Target:
 
 @pytest.fixture(params=targets())
 def target(request: pytest.FixtureRequest) -> Iterator[Target]:
+    # In a sample a forgery's body would be missing, which no program in the guest can do.
+    whole = request.param.parent.name == "dumps"
     with open_dump(str(request.param)) as dump:
-        yield Target(request.param, Altered(dump))
+        yield Target(request.param, Altered(dump, seen=whole))
 
 
 def spare(target: Target) -> list[int]:

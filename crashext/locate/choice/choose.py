@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ...arch.base import Cpu
 from ..context import Context
+from ..image import accounting
 from ..image.image import Image
 from ..result import Confidence
 from ..ways.page_tables import kernel_root
@@ -67,13 +68,34 @@ def _of_live(
         if len(crashed) == 1 and all(i.is_capture or i is crashed[0] for i in live):
             return _choice(crashed[0], "it crashed, and a capture kernel runs after it")
         return Choice(None, "a capture kernel runs, but the kernel that crashed can't be told")
-    others = [i for i in images if i is not live[0] and (is_rival(i) or i.running)]
+    live, copies = _without_copies(live)
+    others = [i for i in images if i not in (live[0], *copies) and (is_rival(i) or i.running)]
     # One vCPU's bent tables lead to several places, of which only one may hold a kernel.
     several = [live[0], *(i for i in others if i.cpus or (i.running and i in sound))]
     if len(several) == 1:
+        doubles = [i.id for i in others if i.text_vaddr == live[0].text_vaddr]
+        if doubles and live[0].witnesses and accounting.MEMORY_MAP not in live[0].held:
+            return Choice(
+                None,
+                f"{_vcpus(live[0])} at addresses of {live[0].id} and of {doubles[0]}, one of "
+                "which is a copy of the other",
+            )
         return _of_one(context, live[0], others)
     places = ", ".join(f"{i.id} ({_vcpus(i)})" for i in several)
     return Choice(None, f"vCPUs run in several kernels: {places}")
+
+
+def _without_copies(live: list[Image]) -> tuple[list[Image], list[Image]]:
+    """Of images at the same addresses the one in memory that is a kernel's, and the others.
+
+    All are kept where vCPUs' page tables tell, or struct pages don't: by its own they have
+    to bear the one out, and to refute each other.
+    """
+    real = [i for i in live if accounting.MEMORY_MAP in i.held]
+    copies = [i for i in live if accounting.MEMORY_MAP in i.failed]
+    if len(real) == 1 and len(real) + len(copies) == len(live) and not any(i.cpus for i in live):
+        return real, copies
+    return live, []
 
 
 def _of_one(context: Context, live: Image, others: list[Image]) -> Choice:

@@ -43,6 +43,14 @@ def checks(context: Context, image: Image) -> Iterator[Evidence]:
         yield _memory_map(context, image, tables)
 
 
+def books(context: Context, image: Image) -> Evidence:
+    """The second check alone, of any image."""
+    tables = own_tables(context, image)
+    if tables is None:
+        return Evidence(MEMORY_MAP, "no page tables of its own")
+    return _memory_map(context, image, tables)
+
+
 def _direct_map(context: Context, image: Image, tables: AddressSpace) -> Evidence:
     """RAM is mapped linearly, as much of it as this kernel knows of."""
     places = list(_ram_places(context, _PLACES, image.arch.direct_map_most))
@@ -96,8 +104,11 @@ class _StructPages:
 
 
 def _memory_map(context: Context, image: Image, tables: AddressSpace) -> Evidence:
-    """The struct pages of the image's own text are those of reserved memory."""
-    said = "not known, or not built yet"
+    """The struct pages of the image's own text are those of reserved memory.
+
+    Where none of several is, it is refuted: it lies in memory that is not a kernel's.
+    """
+    said, none_is = "not known, or not built yet", False
     page_size = PAGE_SIZE if image.paging is None else image.paging.page_size
     for base in image.arch.memory_maps(context, image):
         for size in _STRUCT_PAGE_SIZES[image.arch.word]:
@@ -109,7 +120,8 @@ def _memory_map(context: Context, image: Image, tables: AddressSpace) -> Evidenc
                 said = f"at {base:#x}: {sum(known)} of {len(known)} pages of the image are reserved"
                 if sum(known) * 4 >= len(known) * 3 and len(known) >= _FEWEST:
                     return _spread(pages, said)
-    return Evidence(MEMORY_MAP, said)
+                none_is = len(known) >= _FEWEST and not any(known)
+    return Evidence(MEMORY_MAP, said, False if none_is else None)
 
 
 def _spread(pages: _StructPages, said: str) -> Evidence:
