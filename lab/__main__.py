@@ -56,9 +56,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _states(_: argparse.Namespace) -> int:
+    from .batch import alone
+    from .crash import make_programs
     from .guests import DUMPS
     from .states import write_table
 
+    with alone(_say):
+        make_programs(_say)
     write_table(DUMPS, Path(__file__).parents[1] / "docs" / "states.md")
     return 0
 
