@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+import pytest
+
 from crashext.arch import architecture_of
 from crashext.arch.base import Run
 from crashext.locate import locate
 from crashext.locate.context import Context
 from crashext.locate.memory import PhysMemory
 from crashext.locate.ways.page_tables import image_placements
+from tests.cost import assert_cheap
 from tests.locate.guest import MAP, PAGE, Guest, Kernel, write_vmlinux
 from tests.locate.test_states import assert_found, booted, find
 
@@ -209,3 +212,18 @@ def test_tables_of_thousands_of_placements_are_sorted_in_one_pass() -> None:
     placements = image_placements(context, runs)
     assert len(placements) == len(runs)
     assert CountedRun.asked <= 2 * len(runs)
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, 256 << 20), (64, 8 << 20), (8, 64 << 20)])
+def test_planted_image_headers_cost_no_more_than_the_file_has(
+    tmp_path: Path, count: int, size: int
+) -> None:
+    """Headers of arm64 images, as large as they may say, in memory that is a hole."""
+    path = tmp_path / "planted.raw"
+    header = struct.pack("<8x3Q24x4s4x", 0, size, 0, b"ARM\x64")
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+        for number in range(count):
+            file.seek(number * (16 << 20))
+            file.write(header)
+    assert "no kernel found" in assert_cheap(path, "physbase", "--format", "raw").out

@@ -21,6 +21,9 @@ from ..memory import PAGE_SIZE
 SOURCE = "image-header"
 #: Images looked into, and bytes of them: a guest can plant any number.
 _MAX_IMAGES, _MAX_BYTES = 64, 512 << 20
+#: What is read of one, and held at once: distributions' kernels are smaller, and their symbol
+#: tables and page tables lie before .bss.
+_MOST = 64 << 20
 #: What an image's .text starts behind, at most.
 _MAX_LEAD = 2 << 20
 _TEXT = ("_text", "_stext")
@@ -29,7 +32,8 @@ _TEXT = ("_text", "_stext")
 def propose(context: Context) -> Iterator[Proposal]:
     """A proposal for each image with a header whose own tables bear it out."""
     room = _MAX_BYTES
-    for seen, (start, size) in enumerate(_headers(context)):
+    for seen, (start, whole) in enumerate(_headers(context)):
+        size = min(whole, _MOST)
         if seen >= _MAX_IMAGES or size > room:
             context.warn("more images with a header in memory than are looked into")
             context.bounded = True
