@@ -93,4 +93,6 @@ def _last_words(output: str) -> str:
     lines = [" ".join(line.split()) for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("crash:")] or lines or ["no message"]
     words = re.sub(r"\S*/(\S+)", r"\1", errors[-1].removeprefix("crash: "))
+    # Where it says that files do not match, crash names some up to the first dot, not always.
+    words = re.sub(r"\b(vmlinux-\d+)\S+(?= and )", r"\1", words)
     return re.sub(r"\b(0x)?[0-9a-f]{6,16}\b", "...", words)[:100]
