@@ -97,3 +97,11 @@ def test_an_architecture_without_descriptor_is_said_to_be_one(tmp_path: Path) ->
     location = locate(guest)
     assert not location.found
     assert "toy" in location.reason
+
+
+def test_the_porting_guide_has_every_member() -> None:
+    members = {name for name in dir(Architecture) if not name.startswith("_")}
+    members |= set(Architecture.__annotations__)
+    guide = (Path(__file__).parents[2] / "docs" / "porting.md").read_text()
+    assert len(members) > 30
+    assert {name for name in members if f"`{name}`" not in guide} == set()
