@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""drgn opens arm64 dumps that it takes for a program's core, once it is handed the VMCOREINFO that was found."""
+"""drgn opens arm64 dumps that it takes for a program's core, once it has the VMCOREINFO found."""
 
 from __future__ import annotations
 

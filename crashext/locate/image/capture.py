@@ -65,8 +65,8 @@ def header_paddr(context: Context, image: Image) -> int | None:
 def took_over(context: Context, image: Image) -> bool:
     """True for a capture kernel that no longer tells where its predecessor's header is.
 
-    Where the device tree told it (arm64, riscv64), its command line does not, and the
-    variable is marked as used once /proc/vmcore has been set up.
+    Where the device tree told it, its command line does not, and the variable is marked as
+    used once /proc/vmcore has been set up.
     """
     return not image.is_no_capture and variable64(context, image, "elfcorehdr_addr") == _USED
 
