@@ -153,6 +153,10 @@ def _headline(answer: Location) -> str:
 def _location_fields(answer: Location) -> Iterator[Field]:
     if answer.phys_base is not None:
         yield "phys_base", _number(answer.phys_base)
+    elif answer.kimage_voffset is not None:
+        yield "kimage_voffset", hex64(answer.kimage_voffset)
+    if answer.phys_offset is not None:
+        yield "phys_offset", hex64(answer.phys_offset)
     if answer.kaslr_offset is not None:
         yield "KASLR offset", _number(answer.kaslr_offset)
     if answer.text_vaddr is not None and answer.text_paddr is not None:
@@ -165,7 +169,10 @@ def _location_fields(answer: Location) -> Iterator[Field]:
         if value:
             yield label, printable(value)
     if answer.page_table_levels:
-        yield "page tables", f"{answer.page_table_levels} levels"
+        shape = f"{answer.page_table_levels} levels"
+        if answer.va_bits is not None and answer.page_size is not None:
+            shape += f", {answer.va_bits} bits, pages of {size_text(answer.page_size)}"
+        yield "page tables", shape
     yield from _support(answer)
 
 
