@@ -109,7 +109,7 @@ demo: build ## a dump opened wrongly in crash, and put right
 .PHONY: bench
 bench: build ## measure, and print ratios (boots guests of 16 and 64 GiB, mostly untouched)
 	@echo "== lab dumps"
-	@$(PYTHON) -m lab dumps ovmf-kaslr ram-16g ram-64g
+	@$(PYTHON) -m lab dumps ovmf-kaslr ram-16g ram-64g arm64-newer arm64-16g
 	@echo "== bench"
 	@$(PYTHON) -m bench
 

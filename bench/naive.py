@@ -17,7 +17,7 @@ DESCRIPTOR = struct.Struct("<QIIQ")
 
 
 def count(path: str) -> int:
-    """Pages of a plain zlib kdump, little-endian 64-bit, that start with OSRELEASE=."""
+    """Blocks of a plain zlib kdump, little-endian 64-bit, with a page that starts so."""
     with Path(path).open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as image:
         block, sub, bitmaps = struct.unpack_from("<III", image, 428)
         at = (1 + sub + bitmaps) * block
@@ -27,7 +27,7 @@ def count(path: str) -> int:
         for offset, size, flags, _ in DESCRIPTOR.iter_unpack(image[at : at + 24 * pages]):
             data = image[offset : offset + size]
             page = zlib.decompress(data) if flags & 1 else data
-            found += page.startswith(b"OSRELEASE=")
+            found += any(page.startswith(b"OSRELEASE=", at) for at in range(0, block, 4096))
         return found
 
 

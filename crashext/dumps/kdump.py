@@ -17,7 +17,7 @@ from .bitmap import Bitmap
 from .cache import PageCache
 from .codecs import codec_of
 from .intervals import few, ram_of
-from .kdump_pages import PageTable
+from .kdump_pages import Desc, PageTable
 from .kdump_types import (
     NEWEST_VERSION,
     SIGNATURE,
@@ -111,7 +111,7 @@ class KdumpDump(PagedDump):
     ) -> Iterator[int]:
         """Addresses of the pages that hold a mark, see :meth:`Dump.pages_with`."""
         if self.page_size > _MARKED_PAGE:
-            yield from self._within_blocks(marks, progress)
+            yield from self._within_blocks(marks, stored, progress)
             return
         from .marks import pattern
 
@@ -122,16 +122,26 @@ class KdumpDump(PagedDump):
             yield pfn * self.page_size
 
     def _within_blocks(
-        self, marks: Sequence[tuple[int, bytes]], progress: Callable[[float], None] | None
+        self,
+        marks: Sequence[tuple[int, bytes]],
+        stored: range | None,
+        progress: Callable[[float], None] | None,
     ) -> Iterator[int]:
-        """The pages with a mark where a block of the dump holds several pages."""
-        from .marks import in_chunk
+        """The pages with a mark where a block of the dump holds several pages.
 
-        end = max((r.end for r in self.ram), default=1)
-        for count, (paddr, block) in enumerate(self.page_heads(self.page_size)):
-            if progress is not None and count % 256 == 0:
-                progress(paddr / end)
-            yield from (paddr + at for at in in_chunk(block, _MARKED_PAGE, marks))
+        Each block has to be inflated, on all cores, unless it is stored in less than a page
+        with a mark alone would be.
+        """
+        from .marks import in_chunk, spread
+
+        def search(block: tuple[int, Desc]) -> tuple[int, list[int]]:
+            pfn, desc = block
+            data = self._pages.head(desc, self.page_size) or b""
+            return pfn * self.page_size, in_chunk(data, _MARKED_PAGE, marks)
+
+        least = range(stored.start // 2, self.page_size) if stored else None
+        for paddr, found in spread(search, self._pages.worth_a_look(least, progress)):
+            yield from (paddr + at for at in found)
 
     def places(
         self,

@@ -24,7 +24,7 @@ _SPAN = 1 << 18  # bytes of adjacent pages read at a time
 _RUN = 8  # steps that finding the descriptors of a run of pages takes
 
 
-class _Desc(NamedTuple):
+class Desc(NamedTuple):
     """``page_desc_t``."""
 
     offset: int
@@ -77,7 +77,7 @@ class PageTable:
             raise TruncatedPage(paddr=pfn * self._page_size, path=self.path)
         return self._decode(desc, data, pfn)
 
-    def _desc_of(self, index: int) -> _Desc | None:
+    def _desc_of(self, index: int) -> Desc | None:
         """One descriptor; its neighbours stay at hand, as pages are read in rows."""
         number, index = divmod(index, _ROW)
         known, row = self._row
@@ -85,9 +85,9 @@ class PageTable:
             row = self._descs(number * _ROW, min(_ROW, self._count - number * _ROW))
             self._row = number, row  # one assignment: threads may do the same
         at = index * self._desc.size
-        return _Desc._make(self._desc.unpack_from(row, at)) if at < len(row) else None
+        return Desc._make(self._desc.unpack_from(row, at)) if at < len(row) else None
 
-    def _decode(self, desc: _Desc, data: bytes, pfn: int) -> bytes:
+    def _decode(self, desc: Desc, data: bytes, pfn: int) -> bytes:
         codec = codec_of(desc.flags)
         if codec is None:
             raise self._bad_page(pfn, desc, f"compression flags {desc.flags:#x}")
@@ -101,7 +101,7 @@ class PageTable:
             raise self._bad_page(pfn, desc, f"it decodes to {len(page)} bytes")
         return page
 
-    def _bad_page(self, pfn: int, desc: _Desc, problem: str) -> DumpError:
+    def _bad_page(self, pfn: int, desc: Desc, problem: str) -> DumpError:
         return CorruptDump(
             f"the page at {pfn * self._page_size:#x} can't be decoded: {problem}",
             path=self.path,
@@ -113,7 +113,7 @@ class PageTable:
         size = min(size, self._page_size)
         work = self._source.work("searching its pages")
         for pfns, table in self._tables(_BATCH, work):
-            descs = map(_Desc._make, self._desc.iter_unpack(table))
+            descs = map(Desc._make, self._desc.iter_unpack(table))
             wanted = [
                 (pfn, desc)
                 for pfn, desc in zip(pfns, descs, strict=False)
@@ -136,20 +136,30 @@ class PageTable:
 
         A compressed page whose stored size lies outside ``stored`` is passed over.
         """
+        for pfn, desc in self.worth_a_look(stored, progress):
+            head = self.head(desc, size)
+            if head and holds(head):
+                yield pfn
+
+    def worth_a_look(
+        self, stored: range | None, progress: Callable[[float], None] | None
+    ) -> Iterator[tuple[int, Desc]]:
+        """Frames and descriptors of the pages that may hold text, ascending."""
         work = self._source.work("searching its pages")
         for pfns, table in self._tables(_TABLE, work):
             if progress is not None:
                 progress(pfns[0] / self.pfns.stop)
-            for index in self._worth_a_look(table, stored):
-                desc = _Desc._make(self._desc.unpack_from(table, index * self._desc.size))
-                if desc.offset <= 0:
-                    continue
-                work.spend(self._effort)
-                head = self._head(desc, self._source.pread(desc.offset, desc.size), size)
-                if head and holds(head):
-                    yield pfns[index]
+            for index in self._places(table, stored):
+                desc = Desc._make(self._desc.unpack_from(table, index * self._desc.size))
+                if desc.offset > 0:
+                    work.spend(self._effort)
+                    yield pfns[index], desc
 
-    def _worth_a_look(self, table: bytes, stored: range | None) -> Iterator[int]:
+    def head(self, desc: Desc, size: int) -> bytes | None:
+        """The first bytes of a page, or None if it can't be decoded."""
+        return self._head(desc, self._source.pread(desc.offset, desc.size), size)
+
+    def _places(self, table: bytes, stored: range | None) -> Iterator[int]:
         """Indexes of the descriptors in ``table`` whose pages may hold text.
 
         Stretches of memory that the guest never touched are passed over as a whole.
@@ -180,7 +190,7 @@ class PageTable:
             if low <= size < high or (size == whole and words[index * 3] != zero)
         ]
 
-    def _head(self, desc: _Desc, data: bytes, size: int) -> bytes | None:
+    def _head(self, desc: Desc, data: bytes, size: int) -> bytes | None:
         """The first bytes of a page, or None if it can't be decoded."""
         codec = codec_of(desc.flags)
         if codec is None:
@@ -232,7 +242,7 @@ class PageTable:
                     work.spend(len(pfns) >> 2)
                     yield pfns, self._descs((at - base) // size, len(pfns))
 
-    def _stored(self, pages: list[tuple[int, _Desc]]) -> Iterator[tuple[int, _Desc, bytes]]:
+    def _stored(self, pages: list[tuple[int, Desc]]) -> Iterator[tuple[int, Desc, bytes]]:
         """The stored bytes of pages; what lies side by side is read at once."""
         sane = [p for p in pages if p[1].offset > 0 and 0 < p[1].size <= self._page_size]
         for group in _adjacent(sane):
@@ -257,7 +267,7 @@ class PageTable:
         for _ in range(16):
             step = min(count, _BATCH)
             count -= step
-            descs = [_Desc._make(d) for d in self._desc.iter_unpack(self._descs(count, step))]
+            descs = [Desc._make(d) for d in self._desc.iter_unpack(self._descs(count, step))]
             if not all(desc.offset for desc in descs):
                 return "pages at the end were never written"
             last = max((desc.offset + desc.size for desc in descs), default=0)
@@ -276,9 +286,9 @@ def _own_pfns(header: KdumpHeader) -> range:
     return range(start, max(start, min(header.end_pfn, header.max_mapnr)))
 
 
-def _adjacent(pages: list[tuple[int, _Desc]]) -> Iterator[list[tuple[int, _Desc]]]:
+def _adjacent(pages: list[tuple[int, Desc]]) -> Iterator[list[tuple[int, Desc]]]:
     """Group pages whose data follow one another in the file, ``_SPAN`` bytes at most."""
-    group: list[tuple[int, _Desc]] = []
+    group: list[tuple[int, Desc]] = []
     total = 0
     for page in pages:
         last = group[-1][1] if group else None

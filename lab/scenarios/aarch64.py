@@ -153,6 +153,7 @@ _MORE = (
         formats=_BOTH,
     ),
     _more("arm64-2g", "two vCPUs and 2 GiB", vcpus=2, memory="2G"),
+    _more("arm64-16g", "16 GiB of mostly untouched RAM", group="big", memory="16G"),
     _more(
         "arm64-reset-vector",
         "powered on and never run: vCPUs at the reset vector",
