@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from ..arch import architecture_of
 from ..errors import SessionError
 from ..text import shell_word
 from .physbase import search
@@ -25,7 +26,7 @@ def start_crash(
     """Say the command, then exec it; returns only where it isn't run.
 
     Raises:
-        SessionError: there is no crash to start.
+        SessionError: there is no crash to start, or none that could be told where the kernel is.
     """
     if job.session is not None:
         raise click.UsageError("this is crash already; use `qemufix physbase --apply`")
@@ -33,6 +34,10 @@ def start_crash(
     if not answer.found or answer.vmlinux_fits is False:
         job.say(location_text(answer))
         return 1
+    architecture = architecture_of(answer.arch)
+    lacks = "" if architecture is None else architecture.crash_lacks
+    if lacks and lacks in answer.warnings:
+        raise SessionError(f"not started: {lacks}; this needs a dump with VMCOREINFO in it")
     command = ["crash", *answer.crash_args, *crash_options, vmlinux, dump]
     job.say([" ".join(map(shell_word, command))])
     if dry_run:
