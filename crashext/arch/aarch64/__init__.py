@@ -5,38 +5,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ...dumps.base import ByteOrder, Note
+from ...dumps.base import Note
 from ...text import hex64
 from ...vmcoreinfo import Vmcoreinfo
 from .. import image_header
-from ..base import MASK64, Cpu, Evidence, Memory, Paging, Proposal, Search, View
+from ..base import MASK64, Cpu, Evidence, Memory, Paging, Search, View
+from ..usual import Usual
 from . import layout
 from .paging import PageTables
 from .registers import cpu_states
 
 
-class AArch64:
+class AArch64(Usual):
     """The descriptor; it has no state."""
 
     name = "aarch64"
     #: The header of a kdump doesn't say what it is of, nor does raw memory.
     dump_arches: tuple[str, ...] = ("aarch64", "unknown")
-    #: Big-endian kernels exist; no distribution has one.
-    byte_order: ByteOrder = "little"
-    word = 8
     image_align = layout.IMAGE_ALIGN
     dense_text = layout.HEAD_SIZE
-    linear = False
-    direct_map_most = MASK64
     pagings: tuple[Paging, ...] = layout.PAGINGS
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
-    start_symbols: tuple[str, ...] = ("_text", "_stext")
     #: arch/arm64/mm/mmu.c, set before anything else is (kernel/head.S).
     placements: tuple[str, ...] = ("kimage_voffset",)
     symbols: tuple[str, ...] = ("memstart_addr", "vabits_actual")
     image_magic: tuple[int, bytes] | None = (image_header.MAGIC_OFFSET, layout.IMAGE_MAGIC)
     notes_name_tables = False
-    privileged: tuple[str, ...] = ()
     #: crash has the size of addresses from TCR_EL1.T1SZ in VMCOREINFO, or else derives a wrong
     #: one from a symbol's address: ``vabits_actual`` is heard for kernels that have such a
     #: variable alone (crash arm64.c, arm64_calc_VA_BITS).
@@ -78,21 +72,9 @@ class AArch64:
         place = paddr("kimage_voffset")
         return None if place is None else memory.u64(place)
 
-    def phys_base(self, voffset: int) -> None:
-        """No such notion: ``kimage_voffset`` says it."""
-        return
-
-    def window_starts_image(self, vaddr: int) -> bool:
-        """Nothing else is mapped with the image."""
-        return True
-
     def image_size(self, head: bytes) -> int | None:
         """See :func:`crashext.arch.image_header.image_size`."""
         return image_header.image_size(head, layout.IMAGE_MAGIC)
-
-    def ways(self, search: Search) -> Iterator[Proposal]:
-        """None: no register is in the notes that leads anywhere."""
-        return iter(())
 
     def checks(self, search: Search, image: View) -> Iterator[Evidence]:
         """The image header."""
@@ -108,10 +90,6 @@ class AArch64:
         """True while the kernel runs on ``init_pg_dir`` still (paging_init, mm/mmu.c)."""
         table = search.memory.get(root, 4096)
         return table is not None and not any(table)
-
-    def boot_kaslr_offset(self, search: Search, image: View) -> int | None:
-        """The seed that the boot loader gave is wiped by the kernel (kernel/kaslr.c)."""
-        return None
 
     def phys_offset(self, search: Search, image: View) -> int | None:
         """``memstart_addr``; what VMCOREINFO calls PHYS_OFFSET is the same."""

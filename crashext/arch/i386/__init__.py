@@ -5,38 +5,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ...dumps.base import ByteOrder, Note
+from ...dumps.base import Note
 from ...vmcoreinfo import Vmcoreinfo
-from ..base import Cpu, Evidence, Memory, Paging, Proposal, Search, View
+from ..base import Cpu, Memory, Paging, Search, View
+from ..usual import Usual
 from ..x86_64 import boot_params
 from . import layout
 from .paging import PageTables
 from .registers import cpu_states
 
 
-class I386:
+class I386(Usual):
     """The descriptor; it has no state."""
 
     name = "i386"
     #: Of a dump that says so the kernel may be 64-bit all the same: see x86_64.
     dump_arches: tuple[str, ...] = ("i386", "unknown")
-    byte_order: ByteOrder = "little"
     word = 4
     image_align = layout.IMAGE_ALIGN
-    dense_text = 0
-    linear = False
     direct_map_most = layout.LOW_MEMORY
     pagings: tuple[Paging, ...] = (layout.PAE, layout.NO_PAE)
     #: Without PAE initial_page_table is the one that secondary CPUs start on.
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
-    start_symbols: tuple[str, ...] = ("_text", "_stext")
     #: The end of the direct map and of the page frames in it (arch/x86/mm/init_32.c).
     placements: tuple[str, ...] = ("high_memory", "max_low_pfn")
     symbols: tuple[str, ...] = ("boot_params", "mem_map")
-    privileged: tuple[str, ...] = ()
-    image_magic: tuple[int, bytes] | None = None
     notes_name_tables = True
-    crash_lacks = ""
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have a QEMU note."""
@@ -74,25 +68,9 @@ class I386:
         end, frames = (None if place is None else memory.u32(place) for place in places)
         return end - frames * layout.PAGE_SIZE if end and frames else None
 
-    def phys_base(self, voffset: int) -> None:
-        """No such notion: the image lies in the direct map."""
-        return
-
     def window_starts_image(self, vaddr: int) -> bool:
         """Before the text is write-protected, all of the direct map looks alike."""
         return vaddr not in layout.PAGE_OFFSETS
-
-    def image_size(self, head: bytes) -> None:
-        """Its images have no such header."""
-        return
-
-    def ways(self, search: Search) -> Iterator[Proposal]:
-        """None of its own."""
-        return iter(())
-
-    def checks(self, search: Search, image: View) -> Iterator[Evidence]:
-        """None of its own."""
-        return iter(())
 
     def pagings_in_use(self, search: Search, image: View) -> tuple[Paging, ...]:
         """As the kernel was built (CONFIG_X86_PAE), where VMCOREINFO tells."""
@@ -108,10 +86,6 @@ class I386:
     def boot_kaslr_offset(self, search: Search, image: View) -> int | None:
         """See :mod:`crashext.arch.x86_64.boot_params`."""
         return boot_params.kaslr_offset(search, image, image.voffset)
-
-    def phys_offset(self, search: Search, image: View) -> None:
-        """The direct map starts with physical address 0, always: no such notion."""
-        return
 
     def direct_maps(self, search: Search, image: View) -> Iterator[int]:
         """PAGE_OFFSET, which the image itself is placed by."""

@@ -5,36 +5,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ...dumps.base import ByteOrder, Note
+from ...dumps.base import Note
 from ...vmcoreinfo import Vmcoreinfo
-from ..base import MASK64, AddressSpace, Cpu, Evidence, Memory, Paging, Proposal, Search, View
+from ..base import AddressSpace, Cpu, Evidence, Memory, Paging, Proposal, Search, View
+from ..usual import Usual
 from . import entry, layout
 from .paging import LinearMapping, RadixTables, is_hash_tree
 from .registers import cpu_states
 
 
-class Ppc64le:
+class Ppc64le(Usual):
     """The descriptor; it has no state."""
 
     name = "ppc64le"
     #: What order a dump has says nothing of the guest's: see :mod:`.registers`.
     dump_arches: tuple[str, ...] = ("ppc64le", "ppc64")
-    byte_order: ByteOrder = "little"
-    word = 8
     image_align = layout.IMAGE_ALIGN
     dense_text = layout.DENSE_TEXT
     linear = True
-    direct_map_most = MASK64
     pagings: tuple[Paging, ...] = layout.PAGINGS
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
-    start_symbols: tuple[str, ...] = ("_text", "_stext")
     #: arch/powerpc/mm/init_64.c, set by relocate() in head_64.S.
     placements: tuple[str, ...] = ("kernstart_addr",)
     symbols: tuple[str, ...] = ("vmemmap", "__pte_index_size")
     privileged: tuple[str, ...] = (entry.NAME,)
-    image_magic: tuple[int, bytes] | None = None
     notes_name_tables = False
-    crash_lacks = ""
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have an NT_PRSTATUS note."""
@@ -72,17 +67,9 @@ class Ppc64le:
         value = None if place is None else memory.u64(place)
         return None if value is None or start is None else layout.stored_voffset(value, start)
 
-    def phys_base(self, voffset: int) -> None:
-        """No such notion."""
-        return
-
     def window_starts_image(self, vaddr: int) -> bool:
         """All of RAM is mapped with the image."""
         return False
-
-    def image_size(self, head: bytes) -> None:
-        """Its images have no such header."""
-        return
 
     def ways(self, search: Search) -> Iterator[Proposal]:
         """The kernel's entry, at physical address 0."""
@@ -111,10 +98,6 @@ class Ppc64le:
         text = image.text_vaddr
         return None if text is None else text - layout.PAGE_OFFSET
 
-    def phys_offset(self, search: Search, image: View) -> int | None:
-        """The linear mapping starts with physical address 0, always: no such notion."""
-        return None
-
     def direct_maps(self, search: Search, image: View) -> Iterator[int]:
         """The linear mapping."""
         yield layout.PAGE_OFFSET
@@ -125,7 +108,3 @@ class Ppc64le:
         value = None if vaddr is None else search.memory.u64(image.paddr(vaddr))
         if value:
             yield value
-
-    def crash_args(self, search: Search, image: View) -> tuple[str, ...]:
-        """None: the linear mapping needs none."""
-        return ()

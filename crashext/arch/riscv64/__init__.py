@@ -5,27 +5,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ...dumps.base import ByteOrder, Note
+from ...dumps.base import Note
 from ...vmcoreinfo import Vmcoreinfo
 from .. import image_header
-from ..base import MASK64, Cpu, Evidence, Memory, Paging, Proposal, Search, View
+from ..base import MASK64, Cpu, Evidence, Memory, Paging, Search, View
+from ..usual import Usual
 from . import layout
 from .paging import PageTables
 from .registers import cpu_states
 
 
-class RiscV64:
+class RiscV64(Usual):
     """The descriptor; it has no state."""
 
     name = "riscv64"
     #: The header of a kdump doesn't say what it is of, nor does raw memory.
     dump_arches: tuple[str, ...] = ("riscv64", "unknown")
-    byte_order: ByteOrder = "little"
-    word = 8
     image_align = layout.IMAGE_ALIGN
-    dense_text = 0
-    linear = False
-    direct_map_most = MASK64
     pagings: tuple[Paging, ...] = tuple(layout.SATP_MODES.values())
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
     #: _text lies a page or two behind the image's first byte (kernel/vmlinux.lds.S).
@@ -33,7 +29,6 @@ class RiscV64:
     #: arch/riscv/mm/init.c; its virt_addr and phys_addr.
     placements: tuple[str, ...] = ("kernel_map",)
     symbols: tuple[str, ...] = ("satp_mode", "phys_ram_base", "vmemmap_start_pfn", "mem_map")
-    privileged: tuple[str, ...] = ()
     image_magic: tuple[int, bytes] | None = (image_header.MAGIC_OFFSET, layout.IMAGE_MAGIC)
     notes_name_tables = False
     crash_lacks = (
@@ -76,10 +71,6 @@ class RiscV64:
         kernel_map = _kernel_map(memory, paddr("kernel_map"))
         return None if kernel_map is None else kernel_map.voffset
 
-    def phys_base(self, voffset: int) -> None:
-        """No such notion: ``va_kernel_pa_offset`` says it."""
-        return
-
     def window_starts_image(self, vaddr: int) -> bool:
         """Modules and BPF programs, in the window too, are mapped by other voffsets."""
         return vaddr % self.image_align == 0
@@ -87,10 +78,6 @@ class RiscV64:
     def image_size(self, head: bytes) -> int | None:
         """See :func:`crashext.arch.image_header.image_size`."""
         return image_header.image_size(head, layout.IMAGE_MAGIC)
-
-    def ways(self, search: Search) -> Iterator[Proposal]:
-        """None: no register is in the notes that leads anywhere."""
-        return iter(())
 
     def checks(self, search: Search, image: View) -> Iterator[Evidence]:
         """The image header."""
@@ -146,10 +133,6 @@ class RiscV64:
             known = _variable(search, image, "vmemmap_start_pfn")
             for frame in (first,) if known is None else (known, first):
                 yield from layout.memory_map_bases(start, frame)
-
-    def crash_args(self, search: Search, image: View) -> tuple[str, ...]:
-        """None: crash has no such options (see ``crash_lacks``; crash riscv64.c)."""
-        return ()
 
 
 def _variable(search: Search, image: View, name: str) -> int | None:

@@ -7,34 +7,28 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ...dumps.base import ByteOrder, Note
 from ...vmcoreinfo import Vmcoreinfo
-from ..base import MASK64, Cpu, Evidence, Memory, Paging, Proposal, Search, View
+from ..base import Cpu, Evidence, Memory, Paging, Proposal, Search, View
+from ..usual import Usual
 from . import layout, lowcore
 from .paging import PageTables
 from .registers import cpu_states
 
 
-class S390x:
+class S390x(Usual):
     """The descriptor; it has no state."""
 
     name = "s390x"
     dump_arches: tuple[str, ...] = ("s390x",)
     byte_order: ByteOrder = "big"
-    word = 8
     image_align = layout.IMAGE_ALIGN
-    dense_text = 0
-    linear = False
-    direct_map_most = MASK64
     pagings: tuple[Paging, ...] = layout.KERNEL_PAGINGS
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
-    start_symbols: tuple[str, ...] = ("_text", "_stext")
     #: struct vm_layout since 6.10, which starts with what was a variable before; both are
     #: set by the boot code (arch/s390/boot/startup.c).
     placements: tuple[str, ...] = ("vm_layout", "__kaslr_offset")
     symbols: tuple[str, ...] = ("vmemmap",)
     privileged: tuple[str, ...] = (lowcore.SOURCE,)
-    image_magic: tuple[int, bytes] | None = None
     notes_name_tables = True
-    crash_lacks = ""
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have an NT_PRSTATUS note."""
@@ -71,18 +65,6 @@ class S390x:
         value = None if place is None else memory.u64(place)
         return None if value is None or start is None else layout.stored_voffset(value, start)
 
-    def phys_base(self, voffset: int) -> None:
-        """No such notion."""
-        return
-
-    def window_starts_image(self, vaddr: int) -> bool:
-        """:meth:`PageTables.image_runs` lists nothing before the text."""
-        return True
-
-    def image_size(self, head: bytes) -> None:
-        """Its images have no such header."""
-        return
-
     def ways(self, search: Search) -> Iterator[Proposal]:
         """The lowcore."""
         proposal = lowcore.propose(search)
@@ -108,10 +90,6 @@ class S390x:
         value = None if vaddr is None else search.memory.u64(image.paddr(vaddr))
         return value if value is not None and layout.is_kaslr_offset(value) else None
 
-    def phys_offset(self, search: Search, image: View) -> int | None:
-        """RAM starts at 0, always: no such notion."""
-        return None
-
     def direct_maps(self, search: Search, image: View) -> Iterator[int]:
         """The identity mapping, which 6.10 and later may place elsewhere."""
         vaddr = image.vaddr("vm_layout")
@@ -128,7 +106,3 @@ class S390x:
         value = None if vaddr is None else search.memory.u64(image.paddr(vaddr))
         if value:
             yield value
-
-    def crash_args(self, search: Search, image: View) -> tuple[str, ...]:
-        """None: crash follows the lowcore itself (s390x.c, s390x_get_vmcoreinfo)."""
-        return ()

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ...dumps.base import ByteOrder, Note
+from ...dumps.base import Note
 from ...text import hex64, signed64
 from ...vmcoreinfo import Vmcoreinfo
-from ..base import MASK64, Cpu, Evidence, Memory, Paging, Proposal, Search, View
+from ..base import Cpu, Evidence, Memory, Paging, Proposal, Search, View
+from ..usual import Usual
 from . import boot_params, idt, layout
 from .paging import PageTables, encryption_mask
 from .registers import cpu_states
@@ -16,23 +17,17 @@ from .registers import cpu_states
 _GIB = 1 << 30
 
 
-class X86_64:
+class X86_64(Usual):
     """The descriptor; it has no state."""
 
     name = "x86_64"
     #: A guest stopped in firmware is dumped as i386 even if its kernel is 64-bit.
     #: Raw memory doesn't say what it is.
     dump_arches: tuple[str, ...] = ("x86_64", "i386", "unknown")
-    byte_order: ByteOrder = "little"
-    word = 8
     image_align = layout.PMD_SIZE
-    dense_text = 0
-    linear = False
-    direct_map_most = MASK64
     pagings: tuple[Paging, ...] = (layout.FOUR_LEVELS, layout.FIVE_LEVELS)
     #: init_top_pgt since 4.13, init_level4_pgt before; VMCOREINFO calls it swapper_pg_dir.
     top_tables: tuple[str, ...] = ("init_top_pgt", "init_level4_pgt", "swapper_pg_dir")
-    start_symbols: tuple[str, ...] = ("_text", "_stext")
     #: arch/x86/kernel/head_64.S
     placements: tuple[str, ...] = ("phys_base",)
     symbols: tuple[str, ...] = (
@@ -40,10 +35,7 @@ class X86_64:
         *("idt_table", "boot_params", "__pgtable_l5_enabled", "page_offset_base", "vmemmap_base"),
         *("level3_kernel_pgt", "level4_kernel_pgt"),
     )
-    image_magic: tuple[int, bytes] | None = None
     notes_name_tables = True
-    privileged: tuple[str, ...] = ()
-    crash_lacks = ""
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have a QEMU note."""
@@ -88,10 +80,6 @@ class X86_64:
         """Final tables leave unmapped what lies before _text (head64.c, cleanup_highmap)."""
         return vaddr > layout.START_KERNEL_MAP
 
-    def image_size(self, head: bytes) -> None:
-        """Its images have no such header."""
-        return
-
     def ways(self, search: Search) -> Iterator[Proposal]:
         """The vCPUs' interrupt tables."""
         return idt.propose(search)
@@ -122,10 +110,6 @@ class X86_64:
     def boot_kaslr_offset(self, search: Search, image: View) -> int | None:
         """See :mod:`boot_params`."""
         return boot_params.kaslr_offset(search, image, layout.START_KERNEL_MAP)
-
-    def phys_offset(self, search: Search, image: View) -> int | None:
-        """The direct map starts with physical address 0, always: no such notion."""
-        return None
 
     def direct_maps(self, search: Search, image: View) -> Iterator[int]:
         """``page_offset_base``, a multiple of 1 GiB; without it where it is not moved."""

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What most architectures answer alike: a descriptor says only what is its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..dumps.base import ByteOrder
+from .base import MASK64, Evidence, Proposal, Search, View
+
+
+class Usual:
+    """Answers to :class:`crashext.arch.base.Architecture` of a 64-bit little-endian kernel.
+
+    It has no image header, no phys_base and no ways or checks of its own.
+    """
+
+    byte_order: ByteOrder = "little"
+    word = 8
+    linear = False
+    dense_text = 0
+    direct_map_most = MASK64
+    start_symbols: tuple[str, ...] = ("_text", "_stext")
+    symbols: tuple[str, ...] = ()
+    privileged: tuple[str, ...] = ()
+    image_magic: tuple[int, bytes] | None = None
+    crash_lacks = ""
+
+    def phys_base(self, voffset: int) -> int | None:
+        """No such notion."""
+        return None
+
+    def window_starts_image(self, vaddr: int) -> bool:
+        """What is mapped first is the image."""
+        return True
+
+    def image_size(self, head: bytes) -> int | None:
+        """Its images have no header."""
+        return None
+
+    def ways(self, search: Search) -> Iterator[Proposal]:
+        """None of its own."""
+        return iter(())
+
+    def checks(self, search: Search, image: View) -> Iterator[Evidence]:
+        """None of its own."""
+        return iter(())
+
+    def top_table_unused(self, search: Search, image: View, root: int) -> bool:
+        """Not told from any other."""
+        return False
+
+    def boot_kaslr_offset(self, search: Search, image: View) -> int | None:
+        """The boot loader leaves nothing that tells it."""
+        return None
+
+    def phys_offset(self, search: Search, image: View) -> int | None:
+        """No such notion."""
+        return None
+
+    def crash_args(self, search: Search, image: View) -> tuple[str, ...]:
+        """None are needed."""
+        return ()
