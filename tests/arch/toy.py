@@ -11,8 +11,9 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from crashext.arch.base import MASK64, Evidence, Memory, Paging, Proposal, Run, Search, View
-from crashext.dumps.base import ByteOrder, Note
+from crashext.arch.base import Memory, Paging, Run, Search, View
+from crashext.arch.usual import Usual
+from crashext.dumps.base import Note
 from crashext.vmcoreinfo import Vmcoreinfo
 
 MAP = 0xFFFF_8000_0800_0000
@@ -69,23 +70,15 @@ class ToyTables:
         )
 
 
-class Toy:
+class Toy(Usual):
     name = "toy"
     dump_arches: tuple[str, ...] = ("toy",)
-    byte_order: ByteOrder = "little"
-    word = 8
     image_align = BLOCK
-    dense_text = 0
-    linear = False
-    direct_map_most = MASK64
     pagings: tuple[Paging, ...] = (SHAPE,)
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
     start_symbols: tuple[str, ...] = ("_text",)
     placements: tuple[str, ...] = ("kimage_voffset",)
-    symbols: tuple[str, ...] = ()
-    image_magic: tuple[int, bytes] | None = None
     notes_name_tables = True
-    privileged: tuple[str, ...] = ()
     crash_lacks = "crash has no option for a toy's memory layout"
 
     def cpus(self, notes: Sequence[Note]) -> tuple[ToyCpu, ...]:
@@ -115,32 +108,8 @@ class Toy:
         place = paddr("kimage_voffset")
         return None if place is None else memory.u64(place)
 
-    def phys_base(self, voffset: int) -> int | None:
-        return None
-
-    def window_starts_image(self, vaddr: int) -> bool:
-        return True
-
-    def image_size(self, head: bytes) -> int | None:
-        return None
-
-    def ways(self, search: Search) -> Iterator[Proposal]:
-        return iter(())
-
-    def checks(self, search: Search, image: View) -> Iterator[Evidence]:
-        return iter(())
-
     def pagings_in_use(self, search: Search, image: View) -> tuple[Paging, ...]:
         return (SHAPE,)
-
-    def top_table_unused(self, search: Search, image: View, root: int) -> bool:
-        return False
-
-    def boot_kaslr_offset(self, search: Search, image: View) -> int | None:
-        return None
-
-    def phys_offset(self, search: Search, image: View) -> int | None:
-        return None
 
     def direct_maps(self, search: Search, image: View) -> Iterator[int]:
         return iter(())

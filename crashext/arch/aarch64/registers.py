@@ -15,8 +15,8 @@ from ...dumps.base import Note
 
 _NT_PRSTATUS = 1
 _SIZE = 392
-#: x29, x30, sp, pc, pstate behind x0 to x28.
-_REGISTERS = struct.Struct("<112x232x5Q")
+#: x30, sp, pc, pstate behind x0 to x29.
+_REGISTERS = struct.Struct("<112x240x4Q")
 _AARCH32 = 1 << 4
 
 
@@ -25,7 +25,6 @@ class CpuState:
     """What says where one vCPU is."""
 
     index: int
-    fp: int
     lr: int
     sp: int
     pc: int
