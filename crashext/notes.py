@@ -72,6 +72,14 @@ def walk_notes(
     return tuple(notes)
 
 
+def packed(name: str, kind: int, desc: bytes, byte_order: ByteOrder) -> bytes:
+    """A note as it lies in a file: its header, name and descriptor, each padded to 4."""
+    header = struct.Struct("<3I" if byte_order == "little" else ">3I")
+    raw_name = name.encode("ascii", "replace") + b"\0"
+    parts = header.pack(len(raw_name), len(desc), kind) + raw_name
+    return parts.ljust(_padded(len(parts), 4), b"\0") + desc.ljust(_padded(len(desc), 4), b"\0")
+
+
 def _padded(size: int, align: int) -> int:
     return (size + align - 1) & -align
 
