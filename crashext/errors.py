@@ -90,5 +90,9 @@ class SymbolFileError(CrashExtError):
         super().__init__(f"{path}: {problem}")
 
 
+class RepairError(CrashExtError):
+    """A dump is not repaired: too little is certain, or the file can't be changed as asked."""
+
+
 class SessionError(CrashExtError):
     """The crash session refused or failed something that was asked of it."""

@@ -335,5 +335,14 @@ class Architecture(Protocol):
     def memory_maps(self, search: Search, image: View) -> Iterator[int]:
         """Virtual addresses at which its struct page of page 0 may be, likeliest first."""
 
+    def vmcoreinfo(self, search: Search, image: View) -> Mapping[str, str]:
+        """Lines of VMCOREINFO, key to value, that tell tools how to translate its addresses.
+
+        Written as the kernel writes them; those whose values are known.
+        """
+
+    def dumped_phys_base(self, search: Search, image: View) -> int | None:
+        """What a kdump's sub-header has as phys_base; None where nobody reads it."""
+
     def crash_args(self, search: Search, image: View) -> tuple[str, ...]:
         """The options that make crash start right; none where too little is known."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ..dumps.base import ByteOrder
 from .base import MASK64, Evidence, Proposal, Search, View
@@ -20,6 +20,7 @@ class Usual:
     linear = False
     dense_text = 0
     direct_map_most = MASK64
+    top_tables: tuple[str, ...] = ("swapper_pg_dir",)
     start_symbols: tuple[str, ...] = ("_text", "_stext")
     symbols: tuple[str, ...] = ()
     privileged: tuple[str, ...] = ()
@@ -56,6 +57,20 @@ class Usual:
 
     def phys_offset(self, search: Search, image: View) -> int | None:
         """No such notion."""
+        return None
+
+    def vmcoreinfo(self, search: Search, image: View) -> Mapping[str, str]:
+        """The KASLR offset and the kernel's own top-level table."""
+        lines = {}
+        if image.kaslr_offset is not None:
+            lines["KERNELOFFSET"] = f"{image.kaslr_offset:x}"
+        table = image.vaddr(*self.top_tables)
+        if table is not None:
+            lines["SYMBOL(swapper_pg_dir)"] = f"{table:x}"
+        return lines
+
+    def dumped_phys_base(self, search: Search, image: View) -> int | None:
+        """Nobody reads it."""
         return None
 
     def crash_args(self, search: Search, image: View) -> tuple[str, ...]:

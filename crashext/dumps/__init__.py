@@ -18,7 +18,7 @@ from .source import FileSource, Source
 if TYPE_CHECKING:
     from .unpacked import Progress
 
-__all__ = ["FORMATS", "Dump", "Note", "Range", "open_dump"]
+__all__ = ["FORMATS", "Dump", "Note", "Range", "open_dump", "open_source"]
 
 
 def _qevm(source: Source) -> Dump | None:
@@ -81,6 +81,11 @@ def open_dump(
         dump = _joined(dumps)
         undo.pop_all()
     return dump
+
+
+def open_source(source: Source) -> Dump:
+    """The dump in ``source``, which is not a compressed file; raises as :func:`open_dump`."""
+    return _opened(flattened.unwrap(source) or source)
 
 
 def _open_one(source: Source, opened: Callable[[Source], Dump], progress: Progress | None) -> Dump:

@@ -7,9 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from ..errors import CorruptDump, MissingMemory
+
+if TYPE_CHECKING:
+    from .source import Source
 
 ByteOrder = Literal["little", "big"]
 
@@ -78,6 +81,11 @@ class Dump(ABC):
     complete: bool
     warnings: tuple[str, ...] = ()
     lacks: str | None = None
+
+    @property
+    def source(self) -> Source | None:
+        """The bytes of the one file, containers taken off; None where it is no one file."""
+        return None
 
     @property
     def ram_bytes(self) -> int:

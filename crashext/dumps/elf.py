@@ -69,6 +69,16 @@ class ElfDump(PlainDump):
         self.vmcoreinfo = (note.desc.strip(b"\0") or None) if note else None
         self._read_segments()
 
+    @property
+    def source(self) -> Source:
+        """The image that the headers are in."""
+        return self._source
+
+    @property
+    def displaced(self) -> int:
+        """How many bytes before the place that the program headers say the memory lies."""
+        return self._early
+
     def read(self, paddr: int, size: int) -> bytes:
         """Guest-physical memory, from the segments."""
         piece = self._pieces.at(paddr)

@@ -52,6 +52,8 @@ class FlattenedSource(Source):
     """
 
     flattened = True
+    #: Offset in the file of the end mark; None where there is none.
+    end_mark: int | None = None
 
     def __init__(self, inner: Source) -> None:
         """Walk the record headers of ``inner`` (the data is left unread).
@@ -105,6 +107,7 @@ class FlattenedSource(Source):
                 return None
             start, size = unpack(header)
             if start < 0:
+                self.end_mark = position
                 return None
             after = position + 16 + size
             if size < 0 or after > end:
@@ -166,6 +169,23 @@ class FlattenedSource(Source):
                 parts.append(bytes(stop - offset))
             offset = stop
         return b"".join(parts)
+
+    @property
+    def container(self) -> Source:
+        """The file that the records are in."""
+        return self._inner
+
+    def places(self, offset: int, size: int) -> Iterator[tuple[int, int]]:
+        """Where in the file a part of the image is: offset and size, in order; holes left out."""
+        end = offset + size
+        while offset < end:
+            found = self._in_file(offset)
+            if found is None:
+                offset = self._pieces.after(offset) or end
+                continue
+            step = min(found[1], end - offset)
+            yield found[0], step
+            offset += step
 
     def _in_file(self, offset: int) -> tuple[int, int] | None:
         """Where a byte of the image is in the file, and how many follow it there."""

@@ -163,6 +163,11 @@ class KdumpDump(PagedDump):
             if head.startswith(wanted, inside) and paddr >= offset - inside:
                 yield paddr - (offset - inside)
 
+    @property
+    def source(self) -> Source:
+        """The image that the headers are in."""
+        return self._source
+
     def _load(self, pfn: int) -> bytes:
         if pfn not in self._dumped:
             error = ExcludedPage if pfn in self._exists else MissingMemory

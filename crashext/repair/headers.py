@@ -33,7 +33,7 @@ class Headers:
         bits: 32 or 64, the width of its pointers.
         notes: every note, in order: those of the vCPUs first, VMCOREINFO among the others;
             descriptors in ``byte_order``.
-        phys_base: the kdump sub-header's, signed.
+        phys_base: the kdump sub-header's, signed; None where it stays as it is, 0 in a new one.
         utsname: of the kernel; all empty where unknown.
         timestamp: seconds and microseconds since 1970, zeros where unknown.
         nr_cpus: how many vCPUs the notes are of.
@@ -45,7 +45,7 @@ class Headers:
     byte_order: ByteOrder
     bits: int
     notes: Sequence[Note]
-    phys_base: int = 0
+    phys_base: int | None = None
     utsname: Utsname = NO_UTSNAME
     timestamp: tuple[int, int] = (0, 0)
     nr_cpus: int = 0

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ...dumps.base import Note
 from ...text import hex64
@@ -116,6 +116,26 @@ class AArch64(Usual):
         starts = (said,) if said else (s for b in bits for s in layout.vmemmap_starts(b, paging))
         for start in starts:
             yield layout.memory_map_base(start & MASK64, memstart, paging)
+
+    def vmcoreinfo(self, search: Search, image: View) -> Mapping[str, str]:
+        """As arch/arm64/kernel/vmcore_info.c writes them.
+
+        T1SZ tells what the CPU translates, VA_BITS what the kernel was built for, which is
+        the same unless that is 52.
+        """
+        lines = dict(super().vmcoreinfo(search, image))
+        lines["NUMBER(kimage_voffset)"] = hex64(image.voffset)
+        memstart, built = self.phys_offset(search, image), _built_bits(image)
+        if memstart is not None:
+            lines["NUMBER(PHYS_OFFSET)"] = hex64(memstart)
+        if image.paging is not None:
+            lines["NUMBER(VA_BITS)"] = f"{built or image.paging.va_bits}"
+            lines["NUMBER(TCR_EL1_T1SZ)"] = hex64(64 - image.paging.va_bits)
+        return lines
+
+    def dumped_phys_base(self, search: Search, image: View) -> int | None:
+        """What the kernel calls PHYS_OFFSET (QEMU target/arm/arch_dump.c)."""
+        return self.phys_offset(search, image)
 
     def crash_args(self, search: Search, image: View) -> tuple[str, ...]:
         """What it would read from VMCOREINFO (crash arm64.c, arm64_parse_cmdline_args).

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ...dumps.base import Note
+from ...text import hex64
 from ...vmcoreinfo import Vmcoreinfo
 from .. import image_header
 from ..base import MASK64, Cpu, Evidence, Memory, Paging, Search, View
@@ -133,6 +134,22 @@ class RiscV64(Usual):
             known = _variable(search, image, "vmemmap_start_pfn")
             for frame in (first,) if known is None else (known, first):
                 yield from layout.memory_map_bases(start, frame)
+
+    def vmcoreinfo(self, search: Search, image: View) -> Mapping[str, str]:
+        """As arch/riscv/kernel/vmcore_info.c writes them: crash has no other source."""
+        lines = dict(super().vmcoreinfo(search, image))
+        lines["NUMBER(va_kernel_pa_offset)"] = hex64(image.voffset)
+        ram, kernel_map = self.phys_offset(search, image), _kernel_map_of(search, image)
+        if ram is not None:
+            lines["NUMBER(phys_ram_base)"] = hex64(ram)
+        if image.paging is None:
+            return lines
+        lines["NUMBER(VA_BITS)"] = f"{image.paging.va_bits}"
+        if kernel_map is not None and kernel_map.page_offset is not None:
+            regions = layout.regions(kernel_map.page_offset, image.paging.va_bits)
+            regions |= layout.module_region(image.vaddr("_start"), image.vaddr("_end"))
+            lines |= {f"NUMBER({name})": hex64(value) for name, value in regions.items()}
+        return lines
 
 
 def _variable(search: Search, image: View, name: str) -> int | None:

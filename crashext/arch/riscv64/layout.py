@@ -88,6 +88,26 @@ def vmemmap_start(page_offset: int, va_bits: int) -> int:
     return (page_offset - vmalloc - (1 << (va_bits - 12 - 1 + _STRUCT_PAGE_SHIFT))) & MASK64
 
 
+def regions(page_offset: int, va_bits: int) -> dict[str, int]:
+    """What VMCOREINFO calls the parts of the address space (asm/pgtable.h, asm/page.h)."""
+    vmalloc = (page_offset - (1 << (va_bits - 3))) & MASK64
+    return {
+        "PAGE_OFFSET": page_offset,
+        "VMALLOC_START": vmalloc,
+        "VMALLOC_END": page_offset - 1,
+        "VMEMMAP_START": vmemmap_start(page_offset, va_bits),
+        "VMEMMAP_END": vmalloc,
+        "KERNEL_LINK_ADDR": KERNEL_LINK_ADDR,
+    }
+
+
+def module_region(start: int | None, end: int | None) -> dict[str, int]:
+    """MODULES_VADDR and MODULES_END: below the image from ``start`` to ``end``."""
+    if start is None or end is None:
+        return {}
+    return {"MODULES_VADDR": (-(-end // 4096) * 4096 - (2 << 30)) & MASK64, "MODULES_END": start}
+
+
 def memory_map_bases(vmemmap: int, first_frame: int) -> tuple[int, ...]:
     """Where the struct page of frame 0 would be, ``vmemmap`` of asm/pgtable.h, by its size."""
     return tuple((vmemmap - first_frame * size) & MASK64 for size in STRUCT_PAGE_SIZES)

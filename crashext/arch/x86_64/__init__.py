@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ...dumps.base import Note
 from ...text import hex64, signed64
@@ -118,6 +118,18 @@ class X86_64(Usual):
     def memory_maps(self, search: Search, image: View) -> Iterator[int]:
         """``vmemmap_base``, likewise."""
         return _bases(search, image, "vmemmap_base", layout.VMEMMAPS, _GIB)
+
+    def vmcoreinfo(self, search: Search, image: View) -> Mapping[str, str]:
+        """As arch/x86/kernel/vmcore_info_64.c writes them: phys_base is decimal."""
+        lines = dict(super().vmcoreinfo(search, image))
+        lines["NUMBER(phys_base)"] = f"{layout.phys_base_of(image.voffset)}"
+        if image.paging is not None:
+            lines["NUMBER(pgtable_l5_enabled)"] = f"{int(image.paging == layout.FIVE_LEVELS)}"
+        return lines
+
+    def dumped_phys_base(self, search: Search, image: View) -> int | None:
+        """phys_base itself: makedumpfile reads it of a kdump."""
+        return layout.phys_base_of(image.voffset)
 
     def crash_args(self, search: Search, image: View) -> tuple[str, ...]:
         """The KASLR offset and phys_base."""

@@ -7,13 +7,12 @@ from collections.abc import Callable
 
 from ...arch.base import Evidence
 from ...text import printable
-from ..choice.choose import choose
+from ..choice.choose import Choice
 from ..choice.confidence import is_rival
 from ..context import Context
 from ..image import vmcoreinfo_data
 from ..image.image import Image
 from ..result import Location
-from ..ways.vmcoreinfo_memory import raw_text
 from .kernels import describe, describe_vcpus
 from .packages import debug_packages, debuginfod_urls
 
@@ -22,16 +21,9 @@ _MAX_SHOWN = 8
 
 
 def answer(
-    context: Context,
-    images: list[Image],
-    seconds: Callable[[], float],
-    wanted: str | None = None,
+    context: Context, images: list[Image], choice: Choice, seconds: Callable[[], float]
 ) -> Location:
-    """The Location for the images found; ``seconds`` tells the time spent.
-
-    ``wanted`` is the kernel asked for, see :func:`crashext.locate.choose.choose`.
-    """
-    choice = choose(context, images, wanted)
+    """The Location for the images found and the choice; ``seconds`` tells the time spent."""
     image = choice.image
     paging = None if image is None else image.paging
     text = image.named_text if image else None
@@ -141,12 +133,7 @@ def _warnings(context: Context, image: Image | None, fits: bool | None) -> list[
 
 def _vmcoreinfo(context: Context, image: Image | None) -> str | None:
     """The kernel's own VMCOREINFO text, else one that tables bear out; each line made printable."""
-    if image is None:
-        return None
-    place = vmcoreinfo_data.paddr(context, image)
-    raw = None if place is None else raw_text(context, place)
-    if raw is None and image.info is not None:
-        raw = image.info.text
+    raw = None if image is None else vmcoreinfo_data.text(context, image)
     return None if raw is None else "".join(printable(x) + "\n" for x in raw.splitlines())
 
 

@@ -71,6 +71,19 @@ def _direct_map(context: Context, image: Image, tables: AddressSpace) -> Evidenc
     return Evidence(DIRECT_MAP, "not known, or not built yet")
 
 
+def direct_map(context: Context, image: Image) -> int | None:
+    """Where the kernel maps physical address 0, if its tables map RAM nowhere else."""
+    tables = own_tables(context, image)
+    if tables is None:
+        return None
+    places = list(_ram_places(context, _PLACES, image.arch.direct_map_most))
+    for base in image.arch.direct_maps(context, image):
+        found = [tables.translate((base + p) & MASK64) for p in places]
+        if sum(map(int.__eq__, places, (f if f is not None else -1 for f in found))) >= _FEWEST:
+            return base if set(found) <= {*places, None} else None
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class _StructPages:
     """The struct pages from that of physical page 0 on, at ``base``, of ``size`` bytes each."""

@@ -27,7 +27,7 @@ _RODATA_MAX = 64 << 20
 _WANTED = (
     *("linux_banner", "vmcoreinfo_data", "__start_notes", "__stop_notes", "saved_command_line"),
     *("elfcorehdr_addr", "system_state", "panic_cpu", "crashing_cpu", "crashk_res"),
-    *("_text", "_stext", "_etext", "init_uts_ns"),
+    *("_text", "_stext", "_etext", "_end", "init_uts_ns"),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ...vmcoreinfo import Vmcoreinfo
 from ..context import Context
-from ..ways.vmcoreinfo_memory import read_text
+from ..ways.vmcoreinfo_memory import raw_text, read_text
 from .image import Image
 from .kernel_memory import kernel_paddr
 
@@ -23,6 +23,13 @@ def paddr(context: Context, image: Image) -> int | None:
         return image.paddr(vaddr)
     pointer = context.memory.word(image.paddr(vaddr))
     return kernel_paddr(context, image, pointer) if pointer else None
+
+
+def text(context: Context, image: Image) -> bytes | None:
+    """The kernel's own text, else one that page tables bear out; None where there is neither."""
+    place = paddr(context, image)
+    raw = None if place is None else raw_text(context, place)
+    return image.info.text if raw is None and image.info is not None else raw
 
 
 def info(context: Context, image: Image) -> Vmcoreinfo | None:

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Mending an ELF core: its headers anew, with the notes between them and the memory.
+
+All of it stands before the memory, as every tool expects. The first bytes of memory give way
+where there is too little room: they go behind the file's end, and a program header tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..dumps.elf import ElfDump
+from ..dumps.elf_types import PT_LOAD, PT_NOTE, ElfHeader, Segment
+from ..errors import RepairError
+from ..text import hex64
+from .change import Change
+from .elf_layout import NOTES_MARGIN, Core, header_size, pack
+from .headers import Headers, Mapping
+from .overlay import Patch
+
+_PAGE = 4096
+_MOST_MOVED = 64 << 20  # bytes: more than any headers need
+_EHSIZE = {32: 52, 64: 64}
+
+
+def mend(dump: ElfDump, headers: Headers) -> tuple[list[Change], list[Patch]]:
+    """What to change in the dump's file that it says what ``headers`` say.
+
+    Raises:
+        RepairError: the headers don't fit into the file.
+    """
+    old = dump.header
+    core = Core(old.bits, headers.byte_order, old.e_machine, old.osabi, old.e_flags)
+    placed = [_undisplaced(s, dump.displaced, old.absent) for s in old.segments]
+    loads = [s for s in placed if s.p_type != PT_NOTE]
+    wanted = [*_with_vaddrs(loads, headers.mappings, old)]
+    changes = [*_header_changes(dump, headers), *_vaddr_changes(loads, wanted)]
+    area, _ = headers.notes_area()
+    if not changes and _notes_are(dump, area):
+        return [], []
+    wanted, moved, size = _with_room(dump, core, wanted, area)
+    if moved:
+        what = f"{len(moved)} parts of memory at the file's start"
+        new = f"behind its end, from {hex64(moved[0].offset)} on"
+        changes.append(Change(what, "before it", new, "room for the notes"))
+    start = pack(core, wanted, area)
+    return changes, [*moved, Patch(0, start.ljust(size, b"\0"))]
+
+
+def _undisplaced(segment: Segment, early: int, absent: int) -> Segment:
+    if segment.p_type != PT_LOAD or segment.p_offset == absent:
+        return segment
+    return segment._replace(p_offset=segment.p_offset - early)
+
+
+def _notes_are(dump: ElfDump, area: bytes) -> bool:
+    """Whether one segment has the notes already, byte for byte."""
+    found = [s for s in dump.header.segments if s.p_type == PT_NOTE]
+    return len(found) == 1 and (
+        found[0].p_filesz == len(area)
+        and dump.source.pread(found[0].p_offset, found[0].p_filesz) == area
+    )
+
+
+def _header_changes(dump: ElfDump, headers: Headers) -> Iterator[Change]:
+    header = dump.header
+    usual = _EHSIZE[header.bits]
+    if header.byte_order != headers.byte_order:
+        why = "the guest's; tools take the file's for it"
+        yield Change("byte order of the headers", header.byte_order, headers.byte_order, why)
+    if header.e_ehsize != usual:
+        why = "the size of the header; QEMU writes that of a pointer"
+        yield Change("e_ehsize", f"{header.e_ehsize}", f"{usual}", why)
+    if header.e_phoff != usual:
+        why = "makedumpfile takes for granted that they follow the ELF header"
+        yield Change("e_phoff", f"{header.e_phoff}", f"{usual}", why)
+    if dump.displaced:
+        why = "QEMU wrote other notes than it had reckoned with"
+        old, new = "displaced", f"{abs(dump.displaced)} bytes nearer to what they mean"
+        yield Change("p_offset of the memory", old, new, why)
+
+
+# -- virtual addresses
+
+
+def _with_vaddrs(
+    loads: Sequence[Segment], mappings: Sequence[Mapping], header: ElfHeader
+) -> Iterator[Segment]:
+    """The segments with the kernel's virtual addresses, and one more for its image.
+
+    Where the dump has virtual addresses (paging=true, /proc/vmcore) they stay.
+    """
+    image, linear = _sorted_out(mappings)
+    top = (1 << header.bits) - 1
+    untold = all(s.p_vaddr in (0, s.p_paddr) for s in loads if s.p_type == PT_LOAD)
+    if not untold:
+        yield from loads
+        return
+    for load in loads:
+        shown = linear is not None and load.p_type == PT_LOAD and linear.size >= _end(load)
+        vaddr = (linear.vaddr + load.p_paddr) & top if shown and linear else load.p_vaddr
+        yield load._replace(p_vaddr=vaddr)
+    if image is None:
+        return
+    for load in loads:
+        if _is_stored(load, header) and load.p_paddr <= image.paddr < load.p_paddr + load.p_filesz:
+            into = image.paddr - load.p_paddr
+            size = min(image.size, load.p_filesz - into)
+            place = load.p_offset + into
+            yield Segment(PT_LOAD, 0, place, image.vaddr, image.paddr, size, size, load.p_align)
+            return
+
+
+def _sorted_out(mappings: Sequence[Mapping]) -> tuple[Mapping | None, Mapping | None]:
+    """The image's mapping, and the one that begins with physical address 0."""
+    linear = next((m for m in mappings if m.paddr == 0), None)
+    return next((m for m in mappings if m is not linear), None), linear
+
+
+def _end(load: Segment) -> int:
+    return load.p_paddr + max(load.p_filesz, load.p_memsz)
+
+
+def _vaddr_changes(old: Sequence[Segment], new: Sequence[Segment]) -> Iterator[Change]:
+    moved = [(o, n) for o, n in zip(old, new, strict=False) if o.p_vaddr != n.p_vaddr]
+    why = "gdb reads memory by these; the kernel's own tables say so"
+    if moved:
+        first, last = moved[0]
+        what = f"p_vaddr of {len(moved)} segments"
+        yield Change(what, hex64(first.p_vaddr), f"{hex64(last.p_vaddr)} ...", why)
+    for added in new[len(old) :]:
+        what = "a segment for the kernel's image"
+        yield Change(what, None, f"{hex64(added.p_vaddr)}, {added.p_memsz} bytes", why)
+
+
+# -- room
+
+
+def _with_room(
+    dump: ElfDump, core: Core, segments: list[Segment], area: bytes
+) -> tuple[list[Segment], list[Patch], int]:
+    """The segments, patches that move memory out of the headers' way, and the headers' size.
+
+    Memory is cut at page boundaries; each cut adds a segment, which makes the headers longer.
+    """
+    cuts = 0
+    while True:
+        size = header_size(core, len(segments) + cuts + 1) + len(area) + NOTES_MARGIN
+        in_way = [s for s in segments if _is_stored(s, dump.header) and s.p_offset < size]
+        if len(in_way) <= cuts:
+            break
+        cuts = len(in_way)
+    if size > _MOST_MOVED:
+        raise RepairError(f"headers and notes of {size} bytes: write a new file (-o)")
+    kept: list[Segment] = []
+    moved: list[Patch] = []
+    end = -(-dump.source.size // _PAGE) * _PAGE
+    places: dict[tuple[int, int], int] = {}
+    for segment in segments:
+        if segment not in in_way:
+            kept.append(segment)
+            continue
+        head, tail = _cut(segment, size)
+        key = head.p_offset, head.p_filesz
+        if key not in places:
+            places[key] = end
+            moved.append(Patch(end, dump.source.exactly(*key, "memory")))
+            end += -(-head.p_filesz // _PAGE) * _PAGE
+        kept.append(head._replace(p_offset=places[key]))
+        kept += tail
+    return kept, moved, size
+
+
+def _is_stored(segment: Segment, header: ElfHeader) -> bool:
+    return segment.p_type == PT_LOAD and segment.p_filesz > 0 and segment.p_offset != header.absent
+
+
+def _cut(segment: Segment, end: int) -> tuple[Segment, list[Segment]]:
+    """The part that begins before ``end`` of the file, in whole pages, and the rest."""
+    first = -(-(end - segment.p_offset) // _PAGE) * _PAGE
+    if first >= segment.p_filesz:
+        return segment, []
+    head = segment._replace(p_filesz=first, p_memsz=first)
+    tail = segment._replace(
+        p_offset=segment.p_offset + first,
+        p_vaddr=segment.p_vaddr + first,
+        p_paddr=segment.p_paddr + first,
+        p_filesz=segment.p_filesz - first,
+        p_memsz=segment.p_memsz - first,
+    )
+    return head, [tail]

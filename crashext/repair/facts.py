@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a right dump of the guest would say, learned from the kernel that was found."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .. import __version__
+from ..dumps.base import Note
+from ..errors import RepairError
+from ..kernel.kernel import Kernel
+from ..kernel.uname import find_uname
+from ..notes import NT_PRSTATUS
+from ..vmcoreinfo import parse
+from .change import Change
+from .headers import NO_UTSNAME, VMCOREINFO, Headers, Mapping
+from .vmcoreinfo import Text, verified_text
+
+#: The note by which a repaired dump says that it is one. (crash takes each note whose name
+#: begins with QEMU for a vCPU's.)
+MARK_NOTE = "CRASHEXT"
+_WHY = {
+    "memory": "QEMU could not know it: found in the guest's memory, it fits the kernel found",
+    "completed": "found in the guest's memory; lines that tools need are completed",
+    "composed": "the kernel had not written one yet: composed of what is known",
+}
+#: Least bytes that a kernel's image has, where nothing tells its end.
+_LEAST_IMAGE = 8 << 20
+
+
+class Facts(NamedTuple):
+    """The headers of a right dump, and what VMCOREINFO they owe to whom."""
+
+    headers: Headers
+    text: Text
+    changes: tuple[Change, ...]
+
+
+def facts_of(kernel: Kernel) -> Facts:
+    """What is known of the guest whose kernel was found.
+
+    Raises:
+        RepairError: too little is known to tell tools where the kernel is.
+    """
+    dump, location = kernel.dump, kernel.location
+    if location.kaslr_offset is None:
+        raise RepairError("nothing in the dump tells the KASLR offset surely: give the vmlinux")
+    text = verified_text(kernel)
+    found = find_uname(kernel)
+    crashed = parse(text.text).integer("CRASHTIME")
+    notes = _notes(dump.notes, text)
+    phys_base = kernel.dumped_phys_base
+    headers = Headers(
+        arch=location.arch,
+        byte_order=kernel.arch.byte_order,
+        bits=kernel.arch.word * 8,
+        notes=notes,
+        phys_base=phys_base,
+        utsname=found.names if found else NO_UTSNAME,
+        timestamp=(crashed, 0) if crashed is not None and 0 < crashed < 1 << 40 else (0, 0),
+        nr_cpus=sum(n.type == NT_PRSTATUS and n.name == "CORE" for n in notes),
+        page_size=dump.page_size,
+        mappings=_mappings(kernel),
+    )
+    return Facts(headers, text, _changes(dump.vmcoreinfo, text))
+
+
+def _notes(notes: tuple[Note, ...], text: Text) -> tuple[Note, ...]:
+    """The dump's notes with the text among them; as they are where they have it already."""
+    if text.origin == "note" and any(n.name == VMCOREINFO for n in notes):
+        return notes
+    kept = [n for n in notes if n.name not in (VMCOREINFO, MARK_NOTE)]
+    mark = f"qemufix={__version__}\nVMCOREINFO={text.origin}\n".encode()
+    return (*kept, Note(VMCOREINFO, 0, text.text, 0), Note(MARK_NOTE, 0, mark, 0))
+
+
+def _changes(note: bytes | None, text: Text) -> tuple[Change, ...]:
+    if text.origin == "note":
+        return ()
+    old = None if note is None else f"{len(note)} bytes that do not fit the kernel found"
+    return (Change(VMCOREINFO, old, f"{len(text.text)} bytes", _WHY[text.origin]), *text.changes)
+
+
+def _mappings(kernel: Kernel) -> tuple[Mapping, ...]:
+    """The image, and all RAM through the direct map, where that is known."""
+    found = []
+    start, end = kernel.location.text_vaddr, kernel.vaddr("_end")
+    if start is not None:
+        size = end - start if end is not None and end > start else _LEAST_IMAGE
+        found.append(Mapping(start, kernel.image_paddr(start), -(-size // 4096) * 4096))
+    base = kernel.direct_map
+    if base is not None:
+        top = max((ram.end for ram in kernel.dump.ram), default=0)
+        found.append(Mapping(base, 0, min(top, kernel.arch.direct_map_most)))
+    return tuple(found)

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The VMCOREINFO that belongs into a dump: the kernel's own text, verified and completed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from ..kernel.kernel import Kernel
+from ..kernel.uname import find_uname
+from ..vmcoreinfo import Vmcoreinfo, parse
+from .change import Change
+from .headers import VMCOREINFO
+
+_MASK64 = (1 << 64) - 1
+#: What a text that qemufix had to write itself says of itself; no tool knows the key.
+MARK = "QEMUFIX"
+_COMPOSED = "composed from memory, the kernel had written no VMCOREINFO"
+#: Symbols that a composed text names where they are known: tools ask for these.
+_SYMBOLS = ("init_uts_ns", "_stext", "_etext", "_end", "linux_banner")
+
+Origin = Literal["note", "memory", "completed", "composed"]
+
+
+class Text(NamedTuple):
+    """A verified text, where it comes from, and what of it is not the kernel's own."""
+
+    text: bytes
+    origin: Origin
+    changes: tuple[Change, ...] = ()
+
+
+def verified_text(kernel: Kernel) -> Text:
+    """The text for the kernel: that of the note if it is right, else of memory, else composed.
+
+    A line that contradicts what was found is replaced, one that tools need is added.
+    """
+    needed = _needed(kernel)
+    note = kernel.dump.vmcoreinfo
+    if note is not None and not _corrections(note, needed):
+        return Text(note, "note")
+    own = kernel.vmcoreinfo
+    if own is None:
+        return Text(_composed(kernel, needed), "composed")
+    corrections = _corrections(own, needed)
+    if not corrections:
+        return Text(own, "memory")
+    changes = tuple(_change(own, key, value) for key, value in corrections.items())
+    return Text(_corrected(own, corrections), "completed", changes)
+
+
+def _needed(kernel: Kernel) -> dict[str, str]:
+    """Every line whose value is known from elsewhere than a VMCOREINFO."""
+    location = kernel.location
+    lines: dict[str, str] = {}
+    if location.release is not None:
+        lines["OSRELEASE"] = location.release
+    if location.build_id is not None:
+        lines["BUILD-ID"] = location.build_id
+    if location.page_size is not None:
+        lines["PAGESIZE"] = f"{location.page_size}"
+    for name in ("init_uts_ns", "_stext"):
+        vaddr = kernel.vaddr(name)
+        if vaddr is not None:
+            lines[f"SYMBOL({name})"] = f"{vaddr:x}"
+    return lines | kernel.needed_vmcoreinfo
+
+
+def _corrections(text: bytes, needed: Mapping[str, str]) -> dict[str, str]:
+    """The lines of ``needed`` that the text lacks or has otherwise."""
+    info = parse(text)
+    return {k: v for k, v in needed.items() if not _says(info, k, v) and not _spared(info, k)}
+
+
+def _spared(info: Vmcoreinfo, key: str) -> bool:
+    """Kernels before 5.9 write no build ID, and no tool misses it."""
+    return key == "BUILD-ID" and key not in info.values
+
+
+def _says(info: Vmcoreinfo, key: str, value: str) -> bool:
+    """Whether the text has that line, however its number is written."""
+    said = info.values.get(key)
+    if said is None or said.lower() == value.lower():
+        return said is not None
+    number = _number(info, key)
+    return number is not None and number == _number(parse(f"{key}={value}".encode()), key)
+
+
+def _number(info: Vmcoreinfo, key: str) -> int | None:
+    if key in ("OSRELEASE", "BUILD-ID"):
+        return None
+    kind, _, name = key.rstrip(")").partition("(")
+    found = {"SYMBOL": info.symbol, "NUMBER": info.number}.get(kind, info.integer)(name or key)
+    return None if found is None else found & _MASK64
+
+
+def _corrected(text: bytes, corrections: Mapping[str, str]) -> bytes:
+    """The text with lines replaced where they were, and new ones at its end."""
+    rest, lines = dict(corrections), []
+    for line in text.split(b"\n"):
+        key = line.partition(b"=")[0].decode("ascii", "replace")
+        if key in corrections:
+            if key in rest:
+                lines.append(f"{key}={rest.pop(key)}".encode())
+        elif line:
+            lines.append(line)
+    lines += [f"{key}={value}".encode() for key, value in rest.items()]
+    return b"\n".join(lines) + b"\n"
+
+
+def _change(text: bytes, key: str, value: str) -> Change:
+    said = parse(text).values.get(key)
+    if said is None:
+        return Change(
+            f"{VMCOREINFO} {key}", None, value, "tools need it, the kernel's text lacks it"
+        )
+    if key == "BUILD-ID":
+        return Change(f"{VMCOREINFO} {key}", said, value, "the image's own notes have another")
+    return Change(f"{VMCOREINFO} {key}", said, value, "the kernel found lies otherwise")
+
+
+def _composed(kernel: Kernel, needed: Mapping[str, str]) -> bytes:
+    """A text of all that is known, in the kernel's order (kernel/vmcore_info.c)."""
+    lines = {k: v for k, v in needed.items() if "(" not in k and k != "KERNELOFFSET"}
+    found = find_uname(kernel)
+    if found is not None:
+        lines["SYMBOL(init_uts_ns)"] = f"{found.vaddr:x}"
+        lines["OFFSET(uts_namespace.name)"] = f"{found.offset}"
+    for name in _SYMBOLS:
+        vaddr = kernel.vaddr(name)
+        if vaddr is not None:
+            lines[f"SYMBOL({name})"] = f"{vaddr:x}"
+    lines |= needed
+    lines[MARK] = _COMPOSED
+    return "".join(f"{key}={value}\n" for key, value in lines.items()).encode()
