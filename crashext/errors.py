@@ -91,7 +91,11 @@ class SymbolFileError(CrashExtError):
 
 
 class RepairError(CrashExtError):
-    """A dump is not repaired: too little is certain, or the file can't be changed as asked."""
+    """A dump is not repaired: the file can't be changed as asked, or must not be."""
+
+
+class NotCertain(RepairError):
+    """A dump is not repaired: where its kernel lies is not certain enough."""
 
 
 class SessionError(CrashExtError):

@@ -112,6 +112,7 @@ def cli() -> None:
     \b
       qemufix detect guest.kdump                       who wrote it, what is in it
       qemufix physbase guest.kdump --vmlinux vmlinux   where the kernel is
+      qemufix repair guest.kdump --in-place            make the dump right for every tool
       qemufix crash vmlinux guest.kdump                start crash with the answer
     \b
     In a crash session that came up wrong:
@@ -176,6 +177,64 @@ def physbase(job: Job, /, **options: Any) -> int:
     from .physbase import Options, run_physbase
 
     return run_physbase(job, Options(**options))
+
+
+@cli.command()
+@click.argument("dumps", metavar="[DUMP]...", nargs=-1)
+@click.option("-o", "--output", metavar="OUT", help="Write a new file; - is stdout (flattened).")
+@click.option("--in-place", is_flag=True, help="Change the dump itself: a few KB, undoable.")
+@click.option("--undo", is_flag=True, help="Put a dump repaired in place back, bit for bit.")
+@click.option("--vmlinux", metavar="FILE", multiple=True, help="The kernel's vmlinux.")
+@click.option("--kernel", metavar="ID|live|crashed", help="Which one, where there are several.")
+@click.option("--to", type=click.Choice(["elf", "kdump"]), help="Write OUT in that format.")
+@click.option(
+    "--compress",
+    type=click.Choice(["zlib", "lzo", "snappy", "zstd", "none", "keep"]),
+    help="How pages of OUT are compressed; keep if not given.",
+)
+@click.option("--force", is_flag=True, help="Even where it isn't certain where the kernel is.")
+@click.option("--dry-run", is_flag=True, help="Only list the changes.")
+@of_raw_memory
+@of_cost
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@click.pass_obj
+def repair(job: Job, /, **options: Any) -> int:
+    """Make the dump itself right, for every tool.
+
+    VMCOREINFO is recovered from the guest's memory, verified and put into the file, its
+    headers say what tools expect. Memory stays as it is. Exit status 0: done, or nothing
+    to do; 1: not certain enough.
+
+    \b
+      qemufix repair guest.elf -o right.elf
+      qemufix repair guest.kdump --in-place
+      qemufix repair guest.kdump --undo
+      qemufix repair guest.elf -o small.kdump --to kdump --compress zstd
+    """
+    from .repair import Options, run_repair
+
+    return run_repair(job, Options(**options))
+
+
+@cli.command()
+@click.argument("dumps", metavar="[DUMP]...", nargs=-1)
+@click.option("--vmlinux", metavar="FILE", multiple=True, help="The kernel's vmlinux.")
+@click.option("--kernel", metavar="ID|live|crashed", help="Which one, where there are several.")
+@of_raw_memory
+@of_cost
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@click.pass_obj
+def vmcoreinfo(job: Job, /, **options: Any) -> int:
+    """Print the dump's VMCOREINFO: recovered, verified, completed.
+
+    For tools that take it by hand. Exit status 1: no kernel was found.
+
+    \b
+      qemufix vmcoreinfo guest.elf > info; drgn --vmcoreinfo info -c guest.elf
+    """
+    from .repair import run_vmcoreinfo
+
+    return run_vmcoreinfo(job, **options)
 
 
 @cli.command(context_settings={**HELP, "ignore_unknown_options": True})

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
+
+from ..text import printable
 
 if TYPE_CHECKING:
     from ..dumps.base import Dump
@@ -29,6 +31,14 @@ class Job:
         """Print lines for people."""
         for line in lines:
             self.out.write(line + "\n")
+
+    def complain(self, text: str) -> None:
+        """Print a line about what went wrong, beside the output."""
+        print(f"qemufix: {printable(text)}", file=self.err, flush=True)
+
+    def aside(self) -> Job:
+        """The same with its output beside stdout, which carries a file."""
+        return replace(self, out=self.err)
 
     def answer(self, answer: Any, text: Iterable[str], *, as_json: bool) -> None:
         """Print an answer: its JSON for machines, or its text."""

@@ -14,6 +14,7 @@ from .progress import Progress
 from .render import location_text
 
 if TYPE_CHECKING:
+    from ..dumps.base import Dump
     from ..locate.result import Location
     from .job import Job
 
@@ -64,12 +65,17 @@ def search(job: Job, dumps: Sequence[str], vmlinux: Sequence[str] | None, **how:
 
     with Progress(job.err) as progress, job.open_dump(dumps, progress) as dump:
         answer = locate(dump, vmlinux=vmlinux or None, progress=progress, **how)
+    check_damage(dump, answer)
+    return answer
+
+
+def check_damage(dump: Dump, answer: Location) -> None:
+    """Raise CorruptDump where no kernel is in what a damaged file still holds."""
     if not (answer.found or answer.kernels or dump.complete):
         why = "; ".join(w.removeprefix(f"{dump.path}: ") for w in dump.warnings)
         raise CorruptDump(
             f"the file is incomplete, no kernel is in what is there ({why})", path=dump.path
         )
-    return answer
 
 
 def _how(options: Options) -> dict[str, Any]:
@@ -93,10 +99,14 @@ def _check(job: Job, options: Options) -> None:
         raise click.UsageError("--restart goes with --apply, inside crash")
     if job.session is None and options.dry_run:
         raise click.UsageError("--dry-run says what --apply would do, inside crash")
-    if options.kernel is not None and not _KERNEL.fullmatch(options.kernel):
+    check_kernel(options.kernel)
+
+
+def check_kernel(kernel: str | None) -> None:
+    """Refuse what can't name a kernel."""
+    if kernel is not None and not _KERNEL.fullmatch(kernel):
         raise click.UsageError(
-            f"--kernel takes live, crashed or an id of the list, such as 0x1000000, "
-            f"not {options.kernel!r}"
+            f"--kernel takes live, crashed or an id of the list, such as 0x1000000, not {kernel!r}"
         )
 
 

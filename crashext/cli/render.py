@@ -42,10 +42,17 @@ def location_text(answer: Location) -> Iterator[str]:
         if len(answer.evidence) > MAX_EVIDENCE:
             yield f"  ... and {len(answer.evidence) - MAX_EVIDENCE} more"
     yield from _warnings(w for w in answer.warnings if w != answer.reason)
-    yield from _next(answer)
+    yield from next_steps(answer)
 
 
-def _next(answer: Location) -> Iterator[str]:
+def kernel_line(answer: Location) -> Iterator[str]:
+    """Which kernel it is, and how sure that is, in a line; none where there is no kernel."""
+    if answer.found:
+        release = printable(answer.release or "an unknown kernel")
+        yield f"  kernel: {release} at {answer.text_paddr or 0:#x} ({answer.confidence})"
+
+
+def next_steps(answer: Location) -> Iterator[str]:
     """What to do about an answer that is none, or about a vmlinux that does not fit."""
     if answer.found and answer.vmlinux_fits is not False:
         return

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .. import __version__
 from ..dumps.base import Note
-from ..errors import RepairError
+from ..errors import NotCertain
 from ..kernel.kernel import Kernel
 from ..kernel.uname import find_uname
 from ..notes import NT_PRSTATUS
@@ -40,11 +40,11 @@ def facts_of(kernel: Kernel) -> Facts:
     """What is known of the guest whose kernel was found.
 
     Raises:
-        RepairError: too little is known to tell tools where the kernel is.
+        NotCertain: too little is known to tell tools where the kernel is.
     """
     dump, location = kernel.dump, kernel.location
     if location.kaslr_offset is None:
-        raise RepairError("nothing in the dump tells the KASLR offset surely: give the vmlinux")
+        raise NotCertain("nothing in the dump tells the KASLR offset surely: give the vmlinux")
     text = verified_text(kernel)
     found = find_uname(kernel)
     crashed = parse(text.text).integer("CRASHTIME")

@@ -64,7 +64,8 @@ def undo(path: Path) -> int:
     """Put the file back as its journal has it; returns how many bytes were written.
 
     Raises:
-        RepairError: there is no journal, or the dump is not the one that it was written for.
+        NothingToUndo: there is no journal.
+        RepairError: the dump is not the one that it was written for.
         UnreadableDump: the journal is not to be trusted.
     """
     place = journal.path_of(path)

@@ -30,6 +30,10 @@ _MOST = 256 << 20  # bytes of a journal that are read
 State = Literal["begun", "done", "undoing"]
 
 
+class NothingToUndo(RepairError):
+    """There is no journal."""
+
+
 class Replaced(NamedTuple):
     """One part of the dump: what stood there, shorter where the file ended, and what stands now."""
 
@@ -106,13 +110,13 @@ def read(path: Path) -> tuple[Journal, State]:
     """The journal at ``path``, and how far the work came.
 
     Raises:
-        RepairError: there is none.
+        NothingToUndo: there is none.
         UnreadableDump: it is a link, somebody else's, damaged or of another version.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise RepairError(f"{path} is not there: nothing to undo") from None
+        raise NothingToUndo(f"{path} is not there: nothing to undo") from None
     except OSError as error:
         raise _refused(path, f"can't open: {error.strerror}") from None
     with os.fdopen(fd, "rb") as file:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..budget import Budget
 from ..dumps.source import Source
 
 
@@ -27,11 +28,14 @@ class Overlay(Source):
     Between the old end and a patch behind it there are zeros.
     """
 
-    def __init__(self, inner: Source, patches: Sequence[Patch]) -> None:
+    def __init__(
+        self, inner: Source, patches: Sequence[Patch], budget: Budget | None = None
+    ) -> None:
+        """Put ``patches`` over ``inner``; ``budget`` is that of ``inner`` if not given."""
         self._inner = inner
         self.patches = tuple(patches)
         self.path = inner.path
-        self.budget = inner.budget
+        self.budget = budget or inner.budget
         self.size = max([inner.size, *(p.end for p in patches)])
         self.stored = inner.stored + sum(len(p.data) for p in patches)
         self.complete = inner.complete

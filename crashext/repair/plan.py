@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
+from ..budget import Budget
+from ..dumps import open_source
 from ..dumps.base import Dump
 from ..dumps.elf import ElfDump
 from ..dumps.flattened import FlattenedSource
 from ..dumps.kdump import KdumpDump
 from ..dumps.source import FileSource, Source
-from ..errors import RepairError
+from ..errors import CorruptDump, MissingMemory, NotCertain, RepairError
 from ..kernel.kernel import Kernel
+from ..locate import Found
 from ..locate.result import Confidence, Location
 from . import elf, flat, kdump
 from .change import Change
@@ -19,8 +24,9 @@ from .facts import Facts, facts_of
 from .headers import Headers
 from .overlay import Overlay, Patch
 
-#: Placements that are believed; any other takes --force.
-BELIEVED: tuple[Confidence, ...] = ("certain", "strong")
+#: Placements that are believed; any other takes force.
+_BELIEVED: tuple[Confidence, ...] = ("certain", "strong")
+_PAGE, _COMPARED = 4096, 64  # bytes, and ranges of memory whose ends are compared
 
 
 @dataclass(frozen=True)
@@ -65,26 +71,60 @@ class Plan:
             return flat.in_file(source, self.patches)
         return list(self.patches)
 
-    def mended(self) -> Source:
-        """The dump's image as it is after the repair."""
+    def mended(self, budget: Budget | None = None) -> Source:
+        """The dump's image as it is after the repair.
+
+        Raises:
+            RepairError: it can't be mended, or is no one file.
+        """
         source = self.dump.source
         if source is None or self.unmendable:
             raise RepairError(self.unmendable or "a dump in several files")
-        return Overlay(source, self.patches)
+        return Overlay(source, self.patches, budget)
 
 
-def plan_repair(kernel: Kernel) -> Plan:
-    """The repair of the dump that ``kernel`` was found in.
+def plan_repair(found: Found, *, force: bool = False) -> Plan:
+    """The repair of the dump whose kernel was looked for.
+
+    ``force`` takes a placement that little bears out.
 
     Raises:
-        RepairError: too little is known of the kernel.
+        NotCertain: it isn't certain where the kernel lies, or too little is known of it.
     """
-    facts = facts_of(kernel)
-    dump = kernel.dump
+    location = found.location
+    if found.image is None or found.context is None:
+        raise NotCertain(location.reason or "no kernel found")
+    if location.confidence not in _BELIEVED and not force:
+        raise NotCertain(f"not certain enough ({location.confidence}): {location.reason}")
+    facts = facts_of(Kernel(found))
+    dump = found.context.dump
     changes, patches, unmendable = _mend(dump, facts)
-    return Plan(
-        dump, kernel.location, facts.headers, (*facts.changes, *changes), patches, unmendable
-    )
+    plan = Plan(dump, location, facts.headers, (*facts.changes, *changes), patches, unmendable)
+    if patches:
+        _check(plan)
+    return plan
+
+
+def _check(plan: Plan) -> None:
+    """Our own reader finds in the mended dump what was meant, and the memory as it was."""
+    dump = plan.dump
+    # It is not closed: its file is the dump's.
+    mended = open_source(plan.mended(Budget()))
+    noted = [(n.name, n.type, n.desc) for n in mended.notes]
+    meant = [(n.name, n.type, n.desc) for n in plan.headers.notes]
+    if noted != meant or mended.ram != dump.ram or not all(_alike(dump, mended)):
+        raise RepairError("the repair would not give the same dump with the right notes: a bug")
+
+
+def _alike(dump: Dump, mended: Dump) -> Iterator[bool]:
+    """Whether the ends of what is stored are the same memory in both."""
+    for stored in islice(dump.stored, _COMPARED):
+        for paddr in {stored.start, max(stored.start, stored.end - _PAGE)}:
+            size = min(_PAGE, stored.end - paddr)
+            try:
+                yield dump.read(paddr, size) == mended.read(paddr, size)
+            except (MissingMemory, CorruptDump):
+                continue
 
 
 def _mend(dump: Dump, facts: Facts) -> tuple[list[Change], tuple[Patch, ...], str]:

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carrying a plan out: in place, or into a new file; and undoing it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import RepairError
+from . import in_place, journal
+from .journal import NothingToUndo
+from .plan import Plan
+from .result import Repair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..locate.result import Location
+
+
+def would_repair(plan: Plan, *, in_place: bool) -> Repair:
+    """What would be done."""
+    return _outcome(plan, in_place=in_place, reason=plan.unmendable if in_place else "")
+
+
+def refused(path: str, location: Location, why: str, *, in_place: bool) -> Repair:
+    """Nothing was done: it is not certain enough what is right."""
+    return Repair(
+        path, in_place=in_place, location=location, warnings=location.warnings, reason=why
+    )
+
+
+def repair_in_place(plan: Plan) -> Repair:
+    """Change the dump itself.
+
+    Raises:
+        RepairError: it can't be changed, or must not be.
+        OSError: the system can't.
+    """
+    if plan.unmendable:
+        raise RepairError(f"{plan.dump.path}: not repaired in place: {plan.unmendable}")
+    path = Path(plan.dump.path)
+    if plan.file is None:
+        raise RepairError(f"{path} is compressed as a whole: write a new file (-o)")
+    if not plan.changes:
+        place = journal.path_of(path)
+        kept = str(place) if place.exists() else None
+        return _outcome(plan, in_place=True, output=str(path), journal=kept)
+    place, written = in_place.write_patches(path, plan.file_patches())
+    return _outcome(
+        plan,
+        in_place=True,
+        output=str(path),
+        changed=True,
+        journal=str(place),
+        bytes_written=written,
+    )
+
+
+def undo(path: str) -> Repair:
+    """Put a dump that was repaired in place back as it was, bit for bit.
+
+    Raises:
+        RepairError: it has changed since, or must not be changed.
+        UnreadableDump: its journal is not to be trusted.
+        OSError: the system can't.
+    """
+    try:
+        written = in_place.undo(Path(path))
+    except NothingToUndo as nothing:
+        return Repair(path, in_place=True, reason=str(nothing))
+    return Repair(path, output=path, in_place=True, changed=True, bytes_written=written)
+
+
+def roll_back(path: str) -> bool:
+    """Undo a repair that was cut short; whether there was one."""
+    interrupted = in_place.is_interrupted(Path(path))
+    if interrupted:
+        in_place.undo(Path(path))
+    return interrupted
+
+
+def repair_into(
+    plan: Plan,
+    output: str,
+    *,
+    to: str | None = None,
+    compress: str | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> Repair:
+    """Write a right dump into a new file, "-" for stdout.
+
+    Raises:
+        RepairError: that can't be written.
+        OSError: the system can't.
+    """
+    from .new_file import write_new
+
+    written = write_new(plan, output, to, compress, progress)
+    return _outcome(
+        plan,
+        output=output,
+        changed=bool(plan.changes),
+        bytes_written=written.bytes_written,
+        warnings=written.warnings,
+    )
+
+
+def _outcome(
+    plan: Plan,
+    *,
+    in_place: bool = False,
+    output: str | None = None,
+    changed: bool = False,
+    journal: str | None = None,
+    bytes_written: int = 0,
+    warnings: tuple[str, ...] = (),
+    reason: str = "",
+) -> Repair:
+    return Repair(
+        plan.dump.path,
+        output,
+        in_place,
+        changed,
+        plan.changes,
+        journal,
+        bytes_written,
+        plan.location,
+        (*plan.location.warnings, *warnings),
+        reason,
+    )
