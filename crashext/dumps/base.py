@@ -29,6 +29,21 @@ class Range(NamedTuple):
         return self.end - self.start
 
 
+Kind = Literal["stored", "zero", "excluded"]
+
+
+class Stretch(NamedTuple):
+    """A range of guest-physical memory, and what reading it will find, so far as is known.
+
+    ``kind`` is "zero" where it is known to be zeros and "excluded" where it was left out of
+    the dump; "stored" is everything else, as only reading tells.
+    """
+
+    start: int
+    end: int
+    kind: Kind
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """One ELF note: Nhdr name without its NUL, n_type and the descriptor bytes.
@@ -100,6 +115,32 @@ class Dump(ABC):
         all, and where there would be too many ranges small gaps are filled.
         """
         return self.ram
+
+    def stretches(self) -> Iterator[Stretch]:
+        """All of ``ram`` in ascending stretches, told from the headers and indexes alone.
+
+        What takes all of a dump need not read what is known to be zeros or left out.
+        """
+        held = self._held()
+        item = next(held, None)
+        for at, end in self.ram:
+            while item and item.start < end:
+                first, last = max(item.start, at), min(item.end, end)
+                if at < first:
+                    yield Stretch(at, first, "excluded")
+                if first < last:
+                    yield Stretch(first, last, item.kind)
+                    at = last  # noqa: PLW2901
+                if item.end > end:
+                    break
+                item = next(held, None)
+            if at < end:
+                yield Stretch(at, end, "excluded")
+
+    def _held(self) -> Iterator[Stretch]:
+        """The stretches that were not left out, ascending and disjoint."""
+        for start, end in self.ram:
+            yield Stretch(start, end, "stored")
 
     @abstractmethod
     def read(self, paddr: int, size: int) -> bytes:

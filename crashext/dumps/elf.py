@@ -94,6 +94,10 @@ class ElfDump(PlainDump):
             paddr += len(parts[-1])
         return b"".join(parts)
 
+    def _memory(self) -> Iterator[Piece]:
+        """The segments, see :meth:`PlainDump._memory`."""
+        return iter(self._pieces)
+
     def _extents(self) -> Iterator[tuple[int, int, int]]:
         """The segments, cut off where the file ends, see :meth:`PlainDump._extents`."""
         for piece in self._pieces.by_place().by_place():

@@ -43,6 +43,13 @@ _MACHINES = {
 }
 
 
+def machine_of(arch: str, bits: int) -> int | None:
+    """The e_machine of an architecture's cores of that width, or None if there is none."""
+    name = "ppc64" if arch == "ppc64le" else arch
+    return next((m for (m, wide), known in _MACHINES.items() if (known, wide) == (name, bits)),
+                None)  # fmt: skip
+
+
 class Segment(NamedTuple):
     """One program header."""
 

@@ -12,7 +12,7 @@ from ..errors import (
     MissingMemory,
 )
 from ..notes import NOTE_SIZE, arch_of_notes, note_named, walk_notes
-from .base import Dump, Range
+from .base import Dump, Range, Stretch
 from .bitmap import Bitmap
 from .cache import PageCache
 from .codecs import codec_of
@@ -89,6 +89,20 @@ class KdumpDump(PagedDump):
     def stored(self) -> tuple[Range, ...]:
         """The pages that were dumped, see :attr:`Dump.stored`."""
         return self.ram if self.same_bitmaps else few(self._runs(self._dumped))
+
+    def _held(self) -> Iterator[Stretch]:
+        """The pages that were dumped, see :meth:`Dump.stretches`."""
+        size = self.page_size
+        for first, last, zero in self._pages.runs():
+            yield Stretch(first * size, last * size, "zero" if zero else "stored")
+
+    def stored_pages(self, pfns: range) -> Iterator[tuple[int, Desc, bytes]]:
+        """Frame, descriptor and bytes as stored of dumped pages, of frames that all are.
+
+        A page of zeros that others share comes without bytes; what the file doesn't have, or
+        no codec could decode, is left out.
+        """
+        return self._pages.stored(pfns)
 
     def _runs(self, bitmap: Bitmap) -> Iterator[tuple[int, int]]:
         """Address ranges of the frames in a bitmap."""

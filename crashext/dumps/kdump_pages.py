@@ -165,7 +165,7 @@ class PageTable:
         Stretches of memory that the guest never touched are passed over as a whole.
         """
         size = self._desc.size
-        zeros = self._desc.pack(self._zero_page, self._page_size, 0, 0) * _STRETCH
+        zeros = self._zero_desc * _STRETCH
         for at in range(0, len(table), len(zeros)):
             part = table[at : at + len(zeros)]
             if not zeros.startswith(part):
@@ -213,6 +213,11 @@ class PageTable:
         zeros = self._source.pread(place, self._page_size) == self._zeros
         return place if zeros and self._source.holds(place, self._page_size) else 0
 
+    @property
+    def _zero_desc(self) -> bytes:
+        """The descriptor of each page that is the shared page of zeros."""
+        return self._desc.pack(self._zero_page, self._page_size, 0, 0)
+
     def _descs(self, index: int, count: int) -> bytes:
         """Up to ``count`` whole descriptors from the ``index``-th on; fewer if the file ends."""
         size = self._desc.size
@@ -241,6 +246,43 @@ class PageTable:
                 if there[0] < at + len(pfns) * size:
                     work.spend(len(pfns) >> 2)
                     yield pfns, self._descs((at - base) // size, len(pfns))
+
+    def runs(self) -> Iterator[tuple[int, int, bool]]:
+        """Runs of dumped frames, and whether all of a run are the shared page of zeros.
+
+        Long runs only: what lies between pages of other contents isn't told from them.
+        """
+        first, last, zero = 0, 0, False
+        for pfns, table in self._tables(_TABLE, self._source.work("listing its pages")):
+            for at, stop, zeros in self._stretches(pfns, table):
+                if at == last and zeros == zero:
+                    last = stop
+                    continue
+                if first < last:
+                    yield first, last, zero
+                first, last, zero = at, stop, zeros
+        if first < last:
+            yield first, last, zero
+
+    def _stretches(self, pfns: range, table: bytes) -> Iterator[tuple[int, int, bool]]:
+        zeros = self._zero_desc * _STRETCH
+        size = self._desc.size
+        for at in range(0, len(pfns), _STRETCH):
+            part = table[at * size : (at + _STRETCH) * size]
+            stop = min(at + _STRETCH, len(pfns))
+            zero = len(part) == (stop - at) * size and zeros.startswith(part)
+            yield pfns[at], pfns[0] + stop, zero and self._zero_page > 0
+
+    def stored(self, pfns: range) -> Iterator[tuple[int, Desc, bytes]]:
+        """See :meth:`crashext.dumps.kdump.KdumpDump.stored_pages`."""
+        wanted = []
+        table = self._descs(self._dumped.rank(pfns.start) - self._before, len(pfns))
+        for pfn, desc in zip(pfns, map(Desc._make, self._desc.iter_unpack(table)), strict=False):
+            if desc.offset == self._zero_page > 0 and not desc.flags & COMPRESSION_FLAGS:
+                yield pfn, desc, b""
+            elif codec_of(desc.flags) is not None:
+                wanted.append((pfn, desc))
+        yield from self._stored(wanted)
 
     def _stored(self, pages: list[tuple[int, Desc]]) -> Iterator[tuple[int, Desc, bytes]]:
         """The stored bytes of pages; what lies side by side is read at once."""

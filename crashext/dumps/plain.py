@@ -11,8 +11,8 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
-from .base import Dump, Range
-from .intervals import few
+from .base import Dump, Range, Stretch
+from .intervals import Piece, few
 from .source import Source
 
 _CHUNK = 1 << 20
@@ -30,6 +30,29 @@ class PlainDump(Dump):
 
         A place comes once, though several addresses may have it.
         """
+
+    @abstractmethod
+    def _memory(self) -> Iterator[Piece]:
+        """Every address that has a place in the file, with that place, ascending."""
+
+    def _held(self) -> Iterator[Stretch]:
+        """What has a place in the file, whose holes are zeros, see :meth:`Dump.stretches`."""
+        source, size = self._source, self.page_size
+        for start, end, place in self._memory():
+            if not source.holds(place, end - start):
+                yield Stretch(start, end, "stored")  # cut off, or records are lost
+                continue
+            at = start
+            for first, last in source.data(place, place + end - start):
+                # Where the file isn't aligned as the memory is, holes end within pages.
+                below = max((start + first - place) // size * size, at)
+                above = min(-(-(start + last - place) // size) * size, end)
+                if at < below:
+                    yield Stretch(at, below, "zero")
+                yield Stretch(below, above, "stored")
+                at = above
+            if at < end:
+                yield Stretch(at, end, "zero")
 
     @cached_property
     def stored(self) -> tuple[Range, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..errors import CorruptDump, MissingMemory
 from .base import Range
+from .intervals import Piece
 from .plain import PlainDump
 from .source import Source
 
@@ -52,6 +53,10 @@ class RawDump(PlainDump):
         if len(data) < size:
             raise MissingMemory(paddr=paddr + len(data), path=self.path)
         return data
+
+    def _memory(self) -> Iterator[Piece]:
+        """The whole file, see :meth:`PlainDump._memory`."""
+        yield Piece(*self.ram[0], 0)
 
     def _extents(self) -> Iterator[tuple[int, int, int]]:
         """The whole file, see :meth:`PlainDump._extents`."""

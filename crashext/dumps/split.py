@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 from ..errors import CorruptDump
-from .base import Dump, Range
+from .base import Dump, Range, Stretch
 from .kdump import KdumpDump
 from .kdump_types import KdumpHeader
 
@@ -91,6 +91,12 @@ class SplitDump(Dump):
     def page_heads(self, size: int) -> Iterator[tuple[int, bytes]]:
         """The start of every stored page of all parts, see :meth:`Dump.page_heads`."""
         return chain.from_iterable(part.page_heads(size) for part in self._parts)
+
+    def _held(self) -> Iterator[Stretch]:
+        """The pages of all parts, see :meth:`Dump.stretches`; those of a lost part may be any."""
+        if self.gaps:
+            return super()._held()
+        return chain.from_iterable(part._held() for part in self._parts)
 
     @property
     def stored(self) -> tuple[Range, ...]:
