@@ -139,6 +139,10 @@ class FileSource(Source):
             why = "the dump is closed" if self._fd < 0 else f"can't read: {error}"
             raise UnreadableDump(why, path=self.path, offset=offset) from None
 
+    def fileno(self) -> int:
+        """The file's descriptor, for who copies it; -1 once it is closed."""
+        return int(self._fd)
+
     def walker(self) -> Callable[[int, int], bytes]:
         """pread(2) itself, without the checks: half the time."""
         return partial(os.pread, self._fd)

@@ -6,7 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..arch import architecture_of
 from ..errors import RepairError
+from ..text import hex64
 from . import in_place, journal
 from .journal import NothingToUndo
 from .plan import Plan
@@ -16,11 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..locate.result import Location
+    from .write.written import Written
 
 
 def would_repair(plan: Plan, *, in_place: bool) -> Repair:
     """What would be done."""
-    return _outcome(plan, in_place=in_place, reason=plan.unmendable if in_place else "")
+    why, left = (plan.unmendable, plan.warnings) if in_place else ("", ())
+    return _outcome(plan, in_place=in_place, reason=why, warnings=left)
 
 
 def refused(path: str, location: Location, why: str, *, in_place: bool) -> Repair:
@@ -45,7 +49,7 @@ def repair_in_place(plan: Plan) -> Repair:
     if not plan.changes:
         place = journal.path_of(path)
         kept = str(place) if place.exists() else None
-        return _outcome(plan, in_place=True, output=str(path), journal=kept)
+        return _outcome(plan, in_place=True, output=str(path), journal=kept, warnings=plan.warnings)
     place, written = in_place.write_patches(path, plan.file_patches())
     return _outcome(
         plan,
@@ -54,6 +58,7 @@ def repair_in_place(plan: Plan) -> Repair:
         changed=True,
         journal=str(place),
         bytes_written=written,
+        warnings=plan.warnings,
     )
 
 
@@ -102,7 +107,7 @@ def repair_into(
         output=output,
         changed=bool(plan.changes),
         bytes_written=written.bytes_written,
-        warnings=written.warnings,
+        warnings=_losses(written),
     )
 
 
@@ -126,6 +131,22 @@ def _outcome(
         journal,
         bytes_written,
         plan.location,
-        (*plan.location.warnings, *warnings),
+        (*_told(plan), *warnings),
         reason,
     )
+
+
+def _told(plan: Plan) -> list[str]:
+    """The search's warnings, without that which the repair sees to."""
+    architecture = architecture_of(plan.location.arch)
+    lacks = "" if architecture is None else architecture.crash_lacks
+    return [warning for warning in plan.location.warnings if warning != lacks]
+
+
+def _losses(written: Written) -> tuple[str, ...]:
+    """What of the memory could not be read, in a line."""
+    if not written.unreadable:
+        return ()
+    places = ", ".join(map(hex64, written.addresses))
+    more = ", ..." if written.unreadable > len(written.addresses) else ""
+    return (f"{written.unreadable} pages could not be read and were left out, at {places}{more}",)

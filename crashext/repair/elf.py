@@ -15,12 +15,13 @@ from ..errors import RepairError
 from ..text import hex64
 from .change import Change
 from .elf_layout import NOTES_MARGIN, Core, header_size, pack
-from .headers import Headers, Mapping
+from .headers import Headers, Mapping, cut, vaddr_of
 from .overlay import Patch
 
 _PAGE = 4096
 _MOST_MOVED = 64 << 20  # bytes: more than any headers need
 _EHSIZE = {32: 52, 64: 64}
+_SHOWN = 4
 
 
 def mend(dump: ElfDump, headers: Headers) -> tuple[list[Change], list[Patch]]:
@@ -33,7 +34,7 @@ def mend(dump: ElfDump, headers: Headers) -> tuple[list[Change], list[Patch]]:
     core = Core(old.bits, headers.byte_order, old.e_machine, old.osabi, old.e_flags)
     placed = [_undisplaced(s, dump.displaced, old.absent) for s in old.segments]
     loads = [s for s in placed if s.p_type != PT_NOTE]
-    wanted = [*_with_vaddrs(loads, headers.mappings, old)]
+    wanted = _with_vaddrs(loads, headers.mappings, old)
     changes = [*_header_changes(dump, headers), *_vaddr_changes(loads, wanted)]
     area, _ = headers.notes_area()
     if not changes and _notes_are(dump, area):
@@ -85,52 +86,43 @@ def _header_changes(dump: ElfDump, headers: Headers) -> Iterator[Change]:
 
 def _with_vaddrs(
     loads: Sequence[Segment], mappings: Sequence[Mapping], header: ElfHeader
-) -> Iterator[Segment]:
-    """The segments with the kernel's virtual addresses, and one more for its image.
+) -> list[Segment]:
+    """The segments with the kernel's virtual addresses, cut where its image begins and ends.
 
-    Where the dump has virtual addresses (paging=true, /proc/vmcore) they stay.
+    No memory is in two of them, as it is in /proc/vmcore: not all tools cope with that. Where
+    the dump has virtual addresses already (paging=true, /proc/vmcore) they stay.
     """
-    image, linear = _sorted_out(mappings)
-    top = (1 << header.bits) - 1
-    untold = all(s.p_vaddr in (0, s.p_paddr) for s in loads if s.p_type == PT_LOAD)
-    if not untold:
-        yield from loads
+    if not all(s.p_vaddr in (0, s.p_paddr) for s in loads if s.p_type == PT_LOAD):
+        return list(loads)
+    return [part for load in loads for part in _shown(load, mappings, header)]
+
+
+def _shown(load: Segment, mappings: Sequence[Mapping], header: ElfHeader) -> Iterator[Segment]:
+    """A segment in parts that each mapping covers wholly or not at all, at their addresses."""
+    if not _is_stored(load, header) or load.p_filesz != load.p_memsz:
+        yield load
         return
-    for load in loads:
-        shown = linear is not None and load.p_type == PT_LOAD and linear.size >= _end(load)
-        vaddr = (linear.vaddr + load.p_paddr) & top if shown and linear else load.p_vaddr
-        yield load._replace(p_vaddr=vaddr)
-    if image is None:
-        return
-    for load in loads:
-        if _is_stored(load, header) and load.p_paddr <= image.paddr < load.p_paddr + load.p_filesz:
-            into = image.paddr - load.p_paddr
-            size = min(image.size, load.p_filesz - into)
-            place = load.p_offset + into
-            yield Segment(PT_LOAD, 0, place, image.vaddr, image.paddr, size, size, load.p_align)
-            return
-
-
-def _sorted_out(mappings: Sequence[Mapping]) -> tuple[Mapping | None, Mapping | None]:
-    """The image's mapping, and the one that begins with physical address 0."""
-    linear = next((m for m in mappings if m.paddr == 0), None)
-    return next((m for m in mappings if m is not linear), None), linear
-
-
-def _end(load: Segment) -> int:
-    return load.p_paddr + max(load.p_filesz, load.p_memsz)
+    for start, end in cut(load.p_paddr, load.p_paddr + load.p_filesz, mappings):
+        vaddr = vaddr_of(start, mappings)
+        yield load._replace(
+            p_offset=load.p_offset + start - load.p_paddr,
+            p_vaddr=load.p_vaddr if vaddr is None else vaddr & ((1 << header.bits) - 1),
+            p_paddr=start,
+            p_filesz=end - start,
+            p_memsz=end - start,
+        )
 
 
 def _vaddr_changes(old: Sequence[Segment], new: Sequence[Segment]) -> Iterator[Change]:
-    moved = [(o, n) for o, n in zip(old, new, strict=False) if o.p_vaddr != n.p_vaddr]
+    if list(old) == list(new):
+        return
+    images = [s for s in new if s.p_vaddr != s.p_paddr]
+    first = old[0].p_vaddr if old else 0
     why = "gdb reads memory by these; the kernel's own tables say so"
-    if moved:
-        first, last = moved[0]
-        what = f"p_vaddr of {len(moved)} segments"
-        yield Change(what, hex64(first.p_vaddr), f"{hex64(last.p_vaddr)} ...", why)
-    for added in new[len(old) :]:
-        what = "a segment for the kernel's image"
-        yield Change(what, None, f"{hex64(added.p_vaddr)}, {added.p_memsz} bytes", why)
+    what = f"p_vaddr of {len(images)} segments, which were {len(old)}"
+    shown = ", ".join(f"{hex64(s.p_paddr)} at {hex64(s.p_vaddr)}" for s in images[:_SHOWN])
+    more = ", ..." if len(images) > _SHOWN else ""
+    yield Change(what, hex64(first), shown + more, why)
 
 
 # -- room

@@ -6,10 +6,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .. import __version__
-from ..dumps.base import Note
+from ..dumps.base import Dump, Note
 from ..errors import NotCertain
 from ..kernel.kernel import Kernel
 from ..kernel.uname import find_uname
+from ..locate.result import Location
 from ..notes import NT_PRSTATUS
 from ..vmcoreinfo import parse
 from .change import Change
@@ -59,10 +60,19 @@ def facts_of(kernel: Kernel) -> Facts:
         utsname=found.names if found else NO_UTSNAME,
         timestamp=(crashed, 0) if crashed is not None and 0 < crashed < 1 << 40 else (0, 0),
         nr_cpus=sum(n.type == NT_PRSTATUS and n.name == "CORE" for n in notes),
-        page_size=dump.page_size,
+        page_size=_block_size(dump, location),
         mappings=_mappings(kernel),
     )
     return Facts(headers, text, _changes(dump.vmcoreinfo, text))
+
+
+def _block_size(dump: Dump, location: Location) -> int:
+    """A kdump's block is the guest's page for libkdumpfile and makedumpfile.
+
+    QEMU writes blocks of 64 KiB for some architectures, whatever the guest has.
+    """
+    size = dump.page_size if location.page_size is None else location.page_size
+    return size if size < dump.page_size else dump.page_size
 
 
 def _notes(notes: tuple[Note, ...], text: Text) -> tuple[Note, ...]:
@@ -83,13 +93,13 @@ def _changes(note: bytes | None, text: Text) -> tuple[Change, ...]:
 
 def _mappings(kernel: Kernel) -> tuple[Mapping, ...]:
     """The image, and all RAM through the direct map, where that is known."""
-    found = []
     start, end = kernel.location.text_vaddr, kernel.vaddr("_end")
-    if start is not None:
-        size = end - start if end is not None and end > start else _LEAST_IMAGE
-        found.append(Mapping(start, kernel.image_paddr(start), -(-size // 4096) * 4096))
+    if start is None:
+        return ()
+    size = end - start if end is not None and end > start else _LEAST_IMAGE
+    image = Mapping(start, kernel.image_paddr(start), -(-size // 4096) * 4096)
     base = kernel.direct_map
-    if base is not None:
-        top = max((ram.end for ram in kernel.dump.ram), default=0)
-        found.append(Mapping(base, 0, min(top, kernel.arch.direct_map_most)))
-    return tuple(found)
+    if base is None:
+        return (image,)
+    top = max((ram.end for ram in kernel.dump.ram), default=0)
+    return image, Mapping(base, 0, min(top, kernel.arch.direct_map_most))

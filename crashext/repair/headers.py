@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from ..dumps.base import ByteOrder, Note
@@ -23,6 +24,18 @@ class Mapping(NamedTuple):
     size: int
 
 
+def cut(start: int, end: int, mappings: Sequence[Mapping]) -> Iterator[tuple[int, int]]:
+    """A physical range in parts that each mapping covers wholly or not at all."""
+    edges = {edge for m in mappings for edge in (m.paddr, m.paddr + m.size) if start < edge < end}
+    return pairwise([start, *sorted(edges), end])
+
+
+def vaddr_of(paddr: int, mappings: Sequence[Mapping]) -> int | None:
+    """The virtual address by the first mapping that shows ``paddr``; None if none does."""
+    over = (m for m in mappings if m.paddr <= paddr < m.paddr + m.size)
+    return next((m.vaddr + paddr - m.paddr for m in over), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Headers:
     """What is written into a dump besides its memory.
@@ -38,7 +51,8 @@ class Headers:
         timestamp: seconds and microseconds since 1970, zeros where unknown.
         nr_cpus: how many vCPUs the notes are of.
         page_size: bytes of a kdump's block.
-        mappings: what the kernel maps linearly, its image first; for an ELF's p_vaddr.
+        mappings: what the kernel maps linearly, its image first; for an ELF's p_vaddr. Where two
+            show the same memory the first counts.
     """
 
     arch: str

@@ -10,21 +10,43 @@ import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from ..dumps.flattened import FlattenedSource
 from ..errors import RepairError
 from .plan import Plan
+from .write.copying import copy_file, plain_of
+from .write.elf_file import write_elf
+from .write.kdump_file import write_kdump
+from .write.sink import FileSink, FlatSink, Sink
+from .write.written import Written
 
 Progress = Callable[[str, float], None]
-_CHUNK = 4 << 20
+#: What a kdump made of a dump that has no compression is compressed with.
+_COMPRESSION = "zlib"
 
 
-class Written(NamedTuple):
-    """How many bytes went out, and what is worth knowing about it."""
+class Form(NamedTuple):
+    """What is written: ``format`` "elf" or "kdump", ``compress`` as ``--compress`` has it;
+    ``copied`` where the dump's own bytes are kept and mended."""
 
-    bytes_written: int
-    warnings: tuple[str, ...] = ()
+    format: str
+    compress: str
+    copied: bool
+
+
+def form_of(plan: Plan, to: str | None, compress: str | None, *, stream: bool = False) -> Form:
+    """What ``--to`` and ``--compress`` mean for this dump; ``stream`` writes to a pipe."""
+    dump = plan.dump
+    format_ = to or ("elf" if dump.format == "elf" and compress in (None, "keep", "none") else
+                     "kdump")  # fmt: skip
+    same = format_ == dump.format and compress in (None, "keep") and not stream
+    blocks = format_ == "elf" or plan.headers.page_size == dump.page_size
+    copied = same and blocks and not plan.unmendable and dump.source is not None
+    usual = _COMPRESSION if dump.compression == "none" and dump.format != "kdump" else "keep"
+    return Form(format_, compress or usual, copied)
 
 
 def write_new(
@@ -33,18 +55,23 @@ def write_new(
     """Write ``output`` ("-" is stdout, flattened) as ``to`` and ``compress`` say.
 
     Raises:
-        RepairError: it is the dump itself, or can't be written so.
+        RepairError: it is the dump itself, or no file can be put there.
+        UnsupportedDump: the dump can't be written so.
         OSError: the system can't.
     """
-    if output == "-" or to or compress or plan.unmendable:
-        raise RepairError("not yet")
+    form = form_of(plan, to, compress, stream=output == "-")
+    told = partial(progress, "Writing") if progress else None
+    if output == "-":
+        return _anew(plan, form, FlatSink(1), told)
     path = Path(output)
     _check_output(plan, path)
     fd, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
     try:
         try:
             _permit(fd, plan)
-            written = _mended_copy(plan, fd, progress)
+            written = _copied(plan, fd, told) if form.copied else _anew(
+                plan, form, FileSink(fd), told
+            )  # fmt: skip
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -53,6 +80,29 @@ def write_new(
         with suppress(OSError):
             Path(name).unlink()
         raise
+    return written
+
+
+def _anew(plan: Plan, form: Form, sink: Sink, progress: Callable[[float], None] | None) -> Written:
+    """Every page written again."""
+    if form.format == "elf":
+        return write_elf(plan.dump, plan.headers, sink, progress=progress)
+    return write_kdump(plan.dump, plan.headers, sink, compression=form.compress, progress=progress)
+
+
+def _copied(plan: Plan, fd: int, progress: Callable[[float], None] | None) -> Written:
+    """The dump's own bytes, a flattened file made plain, and the patches over them."""
+    source, file = plan.dump.source, plan.file
+    assert source is not None
+    if file is None or isinstance(source, FlattenedSource):
+        written = plain_of(source, FileSink(fd), progress)
+    else:
+        written = copy_file(file.fileno(), fd, progress)
+    for patch in plan.patches:
+        done = 0
+        while done < len(patch.data):
+            done += os.pwrite(fd, patch.data[done:], patch.offset + done)
+        written.bytes_written += done
     return written
 
 
@@ -69,16 +119,3 @@ def _permit(fd: int, plan: Plan) -> None:
     """The memory of a guest is for those that may read the dump, no others."""
     with suppress(OSError):
         os.fchmod(fd, Path(plan.dump.path).stat().st_mode & 0o666)
-
-
-def _mended_copy(plan: Plan, fd: int, progress: Progress | None) -> Written:
-    source, written = plan.mended(), 0
-    for start, end in source.data(0, source.size):
-        for at in range(start, end, _CHUNK):
-            data = source.pread(at, min(_CHUNK, end - at))
-            os.pwrite(fd, data, at)
-            written += len(data)
-            if progress:
-                progress("Writing", at / source.size)
-    os.ftruncate(fd, source.size)
-    return Written(written)

@@ -41,6 +41,7 @@ class Plan:
         patches: of ``dump.source``, the image without its containers.
         unmendable: why the file's own format can't be mended, so that it has to be written
             anew; "" where it can.
+        warnings: what mending does not put right.
     """
 
     dump: Dump
@@ -49,6 +50,7 @@ class Plan:
     changes: tuple[Change, ...]
     patches: tuple[Patch, ...]
     unmendable: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def file(self) -> FileSource | None:
@@ -99,10 +101,21 @@ def plan_repair(found: Found, *, force: bool = False) -> Plan:
     facts = facts_of(Kernel(found))
     dump = found.context.dump
     changes, patches, unmendable = _mend(dump, facts)
-    plan = Plan(dump, location, facts.headers, (*facts.changes, *changes), patches, unmendable)
+    every = (*facts.changes, *changes)
+    warnings = tuple(_left(dump, facts.headers))
+    plan = Plan(dump, location, facts.headers, every, patches, unmendable, warnings)
     if patches:
         _check(plan)
     return plan
+
+
+def _left(dump: Dump, headers: Headers) -> Iterator[str]:
+    """What only a new file puts right."""
+    if headers.page_size != dump.page_size:
+        yield (
+            f"its blocks are of {dump.page_size} bytes, the guest's pages of {headers.page_size}: "
+            "libkdumpfile and makedumpfile take them for the same, and read a new file (-o) only"
+        )
 
 
 def _check(plan: Plan) -> None:

@@ -75,7 +75,7 @@ class KdumpHeaders:
         text = (notes_at + self._text.start, len(self._text)) if self._text else (0, 0)
         notes = (notes_at, len(self._notes)) if self._notes else (0, 0)
         sub = self._sub.pack(
-            *(headers.phys_base & ((1 << headers.bits) - 1), dump_level, 0, 0, 0),
+            *((headers.phys_base or 0) & ((1 << headers.bits) - 1), dump_level, 0, 0, 0),
             *(*text, *notes, 0, 0),
             *(0, 0, self._max_mapnr),
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from itertools import chain, pairwise
+from itertools import chain
 
 from ...dumps.base import Dump
 from ...dumps.intervals import close_up
 from ...errors import UnsupportedDump
-from ..headers import Mapping
+from ..headers import Mapping, cut, vaddr_of
 from .elf_header import Load
 
 _MOST = 1 << 20  # ranges, each a program header
@@ -55,21 +55,12 @@ class Segments:
     ) -> Iterator[Load]:
         """The PT_LOADs for data from ``place`` of the file on, without the ``lost`` ranges.
 
-        The first mapping, which is the kernel's image, is shown by PT_LOADs of its own, onto
-        the same bytes, as /proc/vmcore has it; the others by the addresses of the memory they
-        cover. Memory that nothing covers has p_vaddr 0, which makedumpfile takes for none;
-        without any mapping it has p_vaddr = p_paddr, as QEMU writes it.
+        Memory that no mapping shows has p_vaddr 0, which makedumpfile takes for none; without
+        any mapping it has p_vaddr = p_paddr, as QEMU writes it.
         """
-        image, others = mappings[:1], mappings[1:]
-        for mapping in image:
-            for start, end, at, there in self._pieces(place, lost):
-                low, high = max(start, mapping.paddr), min(end, mapping.paddr + mapping.size)
-                if low < high and there:
-                    vaddr = mapping.vaddr + low - mapping.paddr
-                    yield _load(low, high, at + low - start, vaddr, True)
         for start, end, at, there in self._pieces(place, lost):
-            for low, high in _cut(start, end, others):
-                vaddr = _vaddr(low, others) if mappings else low
+            for low, high in cut(start, end, mappings):
+                vaddr = (vaddr_of(low, mappings) or 0) if mappings else low
                 yield _load(low, high, at + low - start, vaddr, there)
 
     def _pieces(
@@ -106,16 +97,3 @@ def joined(ranges: Sequence[tuple[int, int]], most: int) -> list[tuple[int, int]
 
 def _load(start: int, end: int, offset: int, vaddr: int, there: bool) -> Load:
     return Load(offset, vaddr, start, end - start if there else 0, end - start)
-
-
-def _cut(start: int, end: int, mappings: Sequence[Mapping]) -> Iterator[tuple[int, int]]:
-    """A range, in parts that each mapping covers wholly or not at all."""
-    edges = {edge for m in mappings for edge in (m.paddr, m.paddr + m.size) if start < edge < end}
-    cuts = [start, *sorted(edges), end]
-    return pairwise(cuts)
-
-
-def _vaddr(paddr: int, mappings: Sequence[Mapping]) -> int:
-    """Where memory is mapped, 0 if nowhere."""
-    over = (m for m in mappings if m.paddr <= paddr < m.paddr + m.size)
-    return next((m.vaddr + paddr - m.paddr for m in over), 0)
