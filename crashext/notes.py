@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 NT_PRSTATUS = 1
 
+REPAIR_NOTE = "CRASHEXT"
+"""By which a dump that was repaired says so. (crash takes each note whose name begins with
+QEMU for a vCPU's.)"""
+
 MOST_NOTES = 1 << 17
 """Thrice what the largest guest of QEMU gives (4096 vCPUs, s390x)."""
 
@@ -87,6 +91,14 @@ def _padded(size: int, align: int) -> int:
 def note_named(notes: Iterable[Note], name: str) -> Note | None:
     """The first note of that name."""
     return next((note for note in notes if note.name == name), None)
+
+
+def repair_facts(notes: Iterable[Note]) -> dict[str, str]:
+    """What the note of a repair says, key to value; empty where there is none."""
+    note = note_named(notes, REPAIR_NOTE)
+    text = b"" if note is None else note.desc[:4096]
+    lines = (line.partition("=") for line in text.decode("ascii", "replace").splitlines())
+    return {key: value for key, equals, value in lines if equals}
 
 
 def arch_of_notes(notes: Iterable[Note], byte_order: ByteOrder) -> str | None:

@@ -11,6 +11,7 @@ from ..arch import QEMU_MACHINES
 from ..dumps.base import Dump
 from ..dumps.kdump import KdumpDump
 from ..dumps.split import SplitDump
+from ..notes import repair_facts
 from .from_notes import prstatus_notes
 from .result import Evidence, Strength
 from .verdict import NOBODY
@@ -31,9 +32,17 @@ def utsname(dump: Kdump) -> Evidence | None:
         points_to = "qemu" if uts.machine in QEMU_MACHINES else NOBODY
         return Evidence("utsname", f"only machine: {uts.machine!r}", points_to, "strong")
     value = " ".join(filter(None, (uts.sysname, uts.release, uts.machine)))
+    if _mended(dump):
+        return Evidence("utsname", f"{value}, put in by a repair", NOBODY, "weak")
     if uts.sysname == "Linux" and uts.release:
         return Evidence("utsname", value, "makedumpfile", "decisive")
     return Evidence("utsname", value, NOBODY, "weak")
+
+
+def _mended(dump: Kdump) -> bool:
+    """Whether its headers are as a repair left them; makedumpfile keeps notes when it filters."""
+    level = repair_facts(dump.notes).get("dump_level")
+    return level == str(dump.header.dump_level)
 
 
 def timestamp(dump: Kdump) -> Evidence:
@@ -41,6 +50,8 @@ def timestamp(dump: Kdump) -> Evidence:
     seconds = dump.header.timestamp[0]
     if seconds == 0:
         return Evidence("timestamp", "0", "qemu", "medium")
+    if _mended(dump):
+        return Evidence("timestamp", f"{seconds}, put in by a repair", NOBODY, "weak")
     return Evidence("timestamp", f"{seconds} s after 1970", "makedumpfile", "strong")
 
 

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 
 from ..dumps.base import Dump, Note
+from ..notes import REPAIR_NOTE, repair_facts
 from .result import Evidence
 from .verdict import NOBODY
 
@@ -38,10 +40,11 @@ def cpu_state(dump: Dump) -> Evidence | None:
 
 def note_order(dump: Dump) -> Evidence | None:
     """QEMU writes all CPUs' CORE notes, then all QEMU notes, then the guest's one."""
-    names = list(dict.fromkeys(n.name for n in dump.notes if n.name != "LINUX"))
+    names = list(dict.fromkeys(n.name for n in dump.notes if n.name not in ("LINUX", REPAIR_NOTE)))
     if names[:2] != ["CORE", "QEMU"] or len(qemu_notes(dump)) != len(prstatus_notes(dump)):
         return None
-    runs = sum(a.name != b.name for a, b in zip(dump.notes, dump.notes[1:], strict=False)) + 1
+    written = [n.name for n in dump.notes if n.name != REPAIR_NOTE]
+    runs = sum(a != b for a, b in pairwise(written)) + 1
     if runs != len(names):
         return None
     return Evidence("note_order", ", ".join(names), "qemu", "medium")
@@ -88,7 +91,17 @@ def erase_info(dump: Dump) -> Evidence | None:
     return Evidence("eraseinfo_note", "present", "makedumpfile", "decisive")
 
 
-_CHECKS = (cpu_state, note_order, pids, crash_time, erase_info)
+def repaired(dump: Dump) -> Evidence | None:
+    """A repaired dump says who had written it; its headers are no longer that program's."""
+    facts = repair_facts(dump.notes)
+    if not facts:
+        return None
+    writer = facts.get("writer", "unknown")
+    points_to = writer if writer in ("qemu", "makedumpfile", "kdump") else NOBODY
+    return Evidence("repair_note", f"repaired, written by {writer}", points_to, "strong")
+
+
+_CHECKS = (cpu_state, note_order, pids, crash_time, erase_info, repaired)
 
 
 def evidence(dump: Dump) -> list[Evidence]:

@@ -12,6 +12,8 @@ from ..text import printable
 class Change:
     """What is changed, from what, to what, and why; ``old`` is None for what was not there.
 
+    ``layout`` is True for what only makes room for other changes: by itself it is no reason
+    to touch a dump, and in one that is written anew there is no such thing.
     Texts may come from the dump: they are made printable here.
     """
 
@@ -19,6 +21,7 @@ class Change:
     old: str | None
     new: str
     why: str
+    layout: bool = False
 
     def to_json(self) -> dict[str, str | None]:
         """An entry of ``changes`` in the JSON of ``qemufix repair``."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from ..arch import architecture_of
 from ..errors import RepairError
 from ..text import hex64
 from . import in_place, journal
+from .change import Change
+from .headers import VMCOREINFO
 from .journal import NothingToUndo
 from .plan import Plan
 from .result import Repair
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..locate.result import Location
+    from .new_file import Form
     from .write.written import Written
 
 
@@ -99,9 +103,12 @@ def repair_into(
         RepairError: that can't be written.
         OSError: the system can't.
     """
-    from .new_file import write_new
+    from .new_file import form_of, write_new
 
-    written = write_new(plan, output, to, compress, progress)
+    form = form_of(plan, to, compress, stream=output == "-")
+    written = write_new(plan, output, form, progress)
+    if not form.copied:
+        plan = _anew(plan, form)
     return _outcome(
         plan,
         output=output,
@@ -150,3 +157,19 @@ def _losses(written: Written) -> tuple[str, ...]:
     places = ", ".join(map(hex64, written.addresses))
     more = ", ..." if written.unreadable > len(written.addresses) else ""
     return (f"{written.unreadable} pages could not be read and were left out, at {places}{more}",)
+
+
+def _anew(plan: Plan, form: Form) -> Plan:
+    """The plan for a file that is written anew: its layout is its own."""
+    old = " ".join((plan.dump.format, plan.dump.compression))
+    new = " ".join((form.format, form.compress if form.format == "kdump" else "none"))
+    same = form.format == plan.dump.format
+    of_text = [change for change in plan.changes if change.what.startswith(VMCOREINFO)]
+    changes = [c for c in plan.changes if not c.layout] if same else of_text
+    if old != new.replace("keep", plan.dump.compression):
+        changes.append(Change("format", old, new, "asked for, or a dump is to be made of it"))
+    if plan.headers.page_size != plan.dump.page_size and form.format == "kdump":
+        why = "libkdumpfile and makedumpfile take a block for a page of the guest"
+        old, new = f"{plan.dump.page_size}", f"{plan.headers.page_size}"
+        changes.append(Change("block_size", old, new, why))
+    return replace(plan, changes=tuple(changes))

@@ -43,7 +43,7 @@ def mend(dump: ElfDump, headers: Headers) -> tuple[list[Change], list[Patch]]:
     if moved:
         what = f"{len(moved)} parts of memory at the file's start"
         new = f"behind its end, from {hex64(moved[0].offset)} on"
-        changes.append(Change(what, "before it", new, "room for the notes"))
+        changes.append(Change(what, "before it", new, "room for the notes", layout=True))
     start = pack(core, wanted, area)
     return changes, [*moved, Patch(0, start.ljust(size, b"\0"))]
 

@@ -6,20 +6,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .. import __version__
+from ..detect import detect
 from ..dumps.base import Dump, Note
 from ..errors import NotCertain
 from ..kernel.kernel import Kernel
 from ..kernel.uname import find_uname
 from ..locate.result import Location
-from ..notes import NT_PRSTATUS
+from ..notes import NT_PRSTATUS, REPAIR_NOTE, repair_facts
 from ..vmcoreinfo import parse
 from .change import Change
 from .headers import NO_UTSNAME, VMCOREINFO, Headers, Mapping
 from .vmcoreinfo import Text, verified_text
 
-#: The note by which a repaired dump says that it is one. (crash takes each note whose name
-#: begins with QEMU for a vCPU's.)
-MARK_NOTE = "CRASHEXT"
 _WHY = {
     "memory": "QEMU could not know it: found in the guest's memory, it fits the kernel found",
     "completed": "found in the guest's memory; lines that tools need are completed",
@@ -27,6 +25,7 @@ _WHY = {
 }
 #: Least bytes that a kernel's image has, where nothing tells its end.
 _LEAST_IMAGE = 8 << 20
+_ALL_PAGES = 1  # dump_level of a kdump that lacks none but zeros
 
 
 class Facts(NamedTuple):
@@ -49,7 +48,7 @@ def facts_of(kernel: Kernel) -> Facts:
     text = verified_text(kernel)
     found = find_uname(kernel)
     crashed = parse(text.text).integer("CRASHTIME")
-    notes = _notes(dump.notes, text)
+    notes = _notes(dump, text, mark=_mark(dump, text))
     phys_base = kernel.dumped_phys_base
     headers = Headers(
         arch=location.arch,
@@ -75,13 +74,24 @@ def _block_size(dump: Dump, location: Location) -> int:
     return size if size < dump.page_size else dump.page_size
 
 
-def _notes(notes: tuple[Note, ...], text: Text) -> tuple[Note, ...]:
-    """The dump's notes with the text among them; as they are where they have it already."""
+def _notes(dump: Dump, text: Text, *, mark: bytes) -> tuple[Note, ...]:
+    """The dump's notes, with the text among them and that of the repair last."""
+    notes = dump.notes
     if text.origin == "note" and any(n.name == VMCOREINFO for n in notes):
-        return notes
-    kept = [n for n in notes if n.name not in (VMCOREINFO, MARK_NOTE)]
-    mark = f"qemufix={__version__}\nVMCOREINFO={text.origin}\n".encode()
-    return (*kept, Note(VMCOREINFO, 0, text.text, 0), Note(MARK_NOTE, 0, mark, 0))
+        return notes if any(n.name == REPAIR_NOTE for n in notes) else (
+            *notes, Note(REPAIR_NOTE, 0, mark, 0)
+        )  # fmt: skip
+    kept = [n for n in notes if n.name not in (VMCOREINFO, REPAIR_NOTE)]
+    return (*kept, Note(VMCOREINFO, 0, text.text, 0), Note(REPAIR_NOTE, 0, mark, 0))
+
+
+def _mark(dump: Dump, text: Text) -> bytes:
+    """What the note of the repair says; of an earlier repair's the writer is kept."""
+    writer = repair_facts(dump.notes).get("writer") or detect(dump).origin
+    level = getattr(dump.header, "dump_level", _ALL_PAGES)
+    facts = {"qemufix": __version__, "VMCOREINFO": text.origin, "writer": writer}
+    lines = [f"{key}={value}\n" for key, value in (facts | {"dump_level": f"{level}"}).items()]
+    return "".join(lines).encode("ascii", "replace")
 
 
 def _changes(note: bytes | None, text: Text) -> tuple[Change, ...]:

@@ -137,7 +137,7 @@ class _Mending:
         old = getattr(self._header, name)
         if old == value:
             return
-        self._changes.append(Change(name, hex64(old), hex64(value), why))
+        self._changes.append(Change(name, hex64(old), hex64(value), why, layout=True))
         field: tuple[int, str] = getattr(_SUB[self._header.layout], name)
         self._put(self._header.block_size, field, value)
 

@@ -49,17 +49,14 @@ def form_of(plan: Plan, to: str | None, compress: str | None, *, stream: bool = 
     return Form(format_, compress or usual, copied)
 
 
-def write_new(
-    plan: Plan, output: str, to: str | None, compress: str | None, progress: Progress | None
-) -> Written:
-    """Write ``output`` ("-" is stdout, flattened) as ``to`` and ``compress`` say.
+def write_new(plan: Plan, output: str, form: Form, progress: Progress | None) -> Written:
+    """Write ``output``; "-" is stdout, flattened.
 
     Raises:
         RepairError: it is the dump itself, or no file can be put there.
         UnsupportedDump: the dump can't be written so.
         OSError: the system can't.
     """
-    form = form_of(plan, to, compress, stream=output == "-")
     told = partial(progress, "Writing") if progress else None
     if output == "-":
         return _anew(plan, form, FlatSink(1), told)

@@ -102,6 +102,8 @@ def plan_repair(found: Found, *, force: bool = False) -> Plan:
     dump = found.context.dump
     changes, patches, unmendable = _mend(dump, facts)
     every = (*facts.changes, *changes)
+    if all(change.layout for change in every):
+        every, patches = (), ()
     warnings = tuple(_left(dump, facts.headers))
     plan = Plan(dump, location, facts.headers, every, patches, unmendable, warnings)
     if patches:
