@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ..dumps.base import Dump, Note
 from .aarch64 import AArch64
 from .base import Architecture
 from .i386 import I386
@@ -17,6 +18,7 @@ __all__ = [
     "QEMU_MACHINES",
     "architecture_of",
     "architectures_of",
+    "notes_of",
 ]
 
 ARCHITECTURES: tuple[Architecture, ...] = (
@@ -44,3 +46,14 @@ def architectures_of(arch: str) -> tuple[Architecture, ...]:
 def architecture_of(arch: str) -> Architecture | None:
     """The likeliest of them, None where there is none."""
     return next(iter(architectures_of(arch)), None)
+
+
+def notes_of(dump: Dump) -> tuple[Note, ...]:
+    """The notes of ``dump``; those that QEMU would have written where it has vCPUs, but no notes.
+
+    A note that is not in the file has offset 0.
+    """
+    arch = architecture_of(dump.arch)
+    if dump.notes or not dump.cpu_states or arch is None:
+        return dump.notes
+    return arch.state_notes(dump.cpu_states)

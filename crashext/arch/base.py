@@ -271,6 +271,13 @@ class Architecture(Protocol):
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs of a dump; malformed notes are left out."""
 
+    def state_notes(self, states: Sequence[Mapping[str, bytes]]) -> tuple[Note, ...]:
+        """The notes that QEMU's dump would have of the vCPUs, from the fields of their state.
+
+        ``states`` are as :attr:`crashext.dumps.base.Dump.cpu_states` has them; without a note
+        where they are not as QEMU writes them.
+        """
+
     def tables(self, memory: Memory, root: int, paging: Paging, ram_end: int) -> AddressSpace:
         """The address space whose top-level table is at physical ``root``."""
 

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from ..dumps.base import ByteOrder
+from ..dumps.base import ByteOrder, Note
 from .base import MASK64, Evidence, Proposal, Search, View
 
 
@@ -26,6 +26,10 @@ class Usual:
     privileged: tuple[str, ...] = ()
     image_magic: tuple[int, bytes] | None = None
     crash_lacks = ""
+
+    def state_notes(self, states: Sequence[Mapping[str, bytes]]) -> tuple[Note, ...]:
+        """None: the state of its vCPUs is not read."""
+        return ()
 
     def phys_base(self, voffset: int) -> int | None:
         """No such notion."""

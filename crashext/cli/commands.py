@@ -40,13 +40,14 @@ def plugin() -> str:
     return f"crash extension: {path if path.exists() else 'left out when this was installed'}"
 
 
-def _keep(context: click.Context, option: click.Parameter, value: str | None) -> None:
-    """Note an option of opening the dump."""
-    if value is None:
+def _keep(context: click.Context, option: click.Parameter, value: Any) -> None:
+    """Note an option of opening the dump; one that comes several times as a list."""
+    if value is None or value == ():
         return
     try:
-        meaning = _MEANINGS.get(str(option.name))
-        context.obj.opening[option.name] = meaning(value) if meaning else value
+        meaning = _MEANINGS.get(str(option.name), str)
+        kept = [meaning(each) for each in value] if option.multiple else meaning(value)
+        context.obj.opening[option.name] = kept
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 
@@ -65,7 +66,7 @@ def _size(text: str) -> int:
 
 
 #: What the texts of options stand for, if it isn't themselves.
-_MEANINGS: dict[str, Callable[[str], int]] = {
+_MEANINGS: dict[str, Callable[[str], Any]] = {
     "offset": _address,
     "max_memory": _size,
     "max_unpacked": _size,
@@ -90,13 +91,20 @@ def of_raw_memory(command: Callable[..., int]) -> Callable[..., int]:
         (
             "--offset",
             "ADDRESS",
-            "Of a raw file: physical address of its first byte, 0 if not given.",
+            "Of a raw file: physical address of its first byte, 0 if not given. "
+            "Several files need one each, in their order.",
         ),
         ("--format", "raw", "Take the file as plain memory (pmemsave, a memory-backend-file)."),
     ):
         kind = click.Choice(["raw"]) if name == "--format" else None
         command = click.option(
-            name, metavar=metavar, type=kind, expose_value=False, callback=_keep, help=text
+            name,
+            metavar=metavar,
+            type=kind,
+            multiple=name == "--offset",
+            expose_value=False,
+            callback=_keep,
+            help=text,
         )(command)
     return command
 

@@ -53,6 +53,13 @@ class Job:
                 raise click.UsageError("which dump? give its file name")
             if "offset" in self.opening and "format" not in self.opening:
                 raise click.UsageError("--offset goes with --format raw")
+            offsets = self.opening.get("offset", [0])
+            if "format" in self.opening and len(offsets) != len(paths):
+                raise click.UsageError(
+                    f"{len(paths)} raw files need an --offset each; {len(offsets)} given"
+                    if "offset" in self.opening
+                    else "several raw files need an --offset each"
+                )
             return open_dump(*paths, progress=progress, ask=progress.ask, **self.opening)
         if paths or self.opening.keys() & {"format", "offset"}:
             raise click.UsageError("inside crash the dump is the session's; name no file or format")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -21,21 +21,32 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "Dump", "Note", "Range", "open_dump", "open_source"]
 
 
-def _qevm(source: Source) -> Dump | None:
-    """A migration stream; rare, so its module is loaded when one comes."""
-    if source.pread(0, 4) != _QEVM:
-        return None
-    from .qevm import QevmDump
+def _rare(source: Source) -> Dump | None:
+    """What comes seldom: its module is loaded when one does."""
+    magic = source.pread(0, 4)
+    if magic == _QEVM:
+        from .qevm import open_stream
 
-    return QevmDump(source)
+        return open_stream(source)
+    if magic == _LIME:
+        from .lime import LimeDump
+
+        return LimeDump(source)
+    if magic == _AVML:
+        from .avml import AvmlDump
+
+        return AvmlDump(source)
+    return None
 
 
-FORMATS: tuple[Callable[[Source], Dump | None], ...] = (kdump.probe, elf.probe, _qevm)
+FORMATS: tuple[Callable[[Source], Dump | None], ...] = (kdump.probe, elf.probe, _rare)
 """Each gives the dump, None where it isn't of its kind, or raises where it is and is broken."""
 
-_QEVM = b"QEVM"
+_QEVM, _LIME, _AVML = b"QEVM", b"EMiL", b"AVML"
 _SAVE = b"LibvirtQemudSave"
-_READABLE = (elf_types.MAGIC, kdump_types.SIGNATURE, flattened.SIGNATURE, _QEVM, _SAVE)
+_READABLE = (
+    elf_types.MAGIC, kdump_types.SIGNATURE, flattened.SIGNATURE, _QEVM, _SAVE, _LIME, _AVML,
+)  # fmt: skip
 # gzip, bzip2, xz, zstd; pzstd starts with a skippable frame.
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18")
 
@@ -43,7 +54,7 @@ _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x50\x
 def open_dump(
     *paths: str | os.PathLike[str],
     format: Literal["raw"] | None = None,
-    offset: int = 0,
+    offset: int | Sequence[int] = 0,
     progress: Progress | None = None,
     max_memory: int = MEMORY,
     max_unpacked: int | None = None,
@@ -52,9 +63,10 @@ def open_dump(
     """Open a guest-memory dump.
 
     Args:
-        paths: the file; all files of a set that was written split.
+        paths: the file; all files of a set that was written split; raw files of one memory.
         format: "raw" for plain memory without a header, which nothing tells by itself.
-        offset: of a raw file: the guest-physical address of its first byte.
+        offset: of a raw file: the guest-physical address of its first byte; of several
+            files one for each, in their order.
         progress: called with a stage and the fraction done while a compressed file
             is unpacked, which can take minutes.
         max_memory: bytes that tables, notes and windows of the file may take.
@@ -68,15 +80,21 @@ def open_dump(
         UnsupportedDump: recognised, and not read.
         CorruptDump: damaged in what opening needs.
         OverBudget: it needs more than is allowed.
+        TypeError: no path, or not as many offsets as raw files.
     """
     if not paths:
         raise TypeError("open_dump() needs a path")
-    opened = partial(_opened_raw, offset=offset) if format == "raw" else _opened
+    offsets = [offset] if isinstance(offset, int) else list(offset)
+    if format == "raw" and len(offsets) != len(paths):
+        raise TypeError(f"{len(paths)} raw files need as many offsets, not {len(offsets)}")
+    ways: Sequence[Callable[[Source], Dump]] = [_opened] * len(paths)
+    if format == "raw":
+        ways = [partial(_opened_raw, offset=each) for each in offsets]
     budget = Budget(max_memory, max_unpacked, ask)
     with ExitStack() as undo:
         dumps = [
             undo.enter_context(_open_one(FileSource(os.fspath(p), budget), opened, progress))
-            for p in paths
+            for p, opened in zip(paths, ways, strict=True)
         ]
         dump = _joined(dumps)
         undo.pop_all()
@@ -141,7 +159,11 @@ def _opened_raw(source: Source, offset: int) -> Dump:
 
 
 def _joined(dumps: list[Dump]) -> Dump:
-    """The only dump, or the parts of a split one together."""
+    """The only dump, or the parts of one together."""
+    if len(dumps) > 1 and all(dump.format == "raw" for dump in dumps):
+        from .raw import RawDump
+
+        return RawDump.of([dump for dump in dumps if isinstance(dump, RawDump)])
     parts = [dump for dump in dumps if isinstance(dump, kdump.KdumpDump)]
     if len(dumps) == 1 and not (parts and parts[0].header.split):
         return dumps[0]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
@@ -76,6 +76,9 @@ class Dump(ABC):
         notes: all ELF notes in file order.
         ram: the guest-physical ranges the dump describes, sorted and disjoint.
         vmcoreinfo: the descriptor of the VMCOREINFO note, NULs stripped, or None.
+        cpu_states: of each vCPU in order, the fields of its state by QEMU's names of them
+            (``env.regs``), big-endian; only in a migration stream. What notes they make is the
+            architecture's to say: :func:`crashext.arch.notes_of`.
         complete: False when the file is cut off or flagged incomplete.
         warnings: what looked odd on opening, a line each.
         lacks: memory of the guest that its writer should have put there and did not, in a
@@ -93,6 +96,7 @@ class Dump(ABC):
     notes: tuple[Note, ...]
     ram: tuple[Range, ...]
     vmcoreinfo: bytes | None
+    cpu_states: tuple[Mapping[str, bytes], ...] = ()
     complete: bool
     warnings: tuple[str, ...] = ()
     lacks: str | None = None

@@ -80,7 +80,7 @@ def _zlib_head(data: bytes, size: int) -> bytes:
 
 
 def _lzo(data: bytes, size: int) -> bytes:
-    lzo = _library("lzo", "python-lzo")
+    lzo = library("lzo", "python-lzo")
     try:
         return bytes(lzo.decompress(data, False, size))
     except lzo.error as error:
@@ -88,8 +88,8 @@ def _lzo(data: bytes, size: int) -> bytes:
 
 
 def _snappy(data: bytes, size: int) -> bytes:
-    snappy = _library("snappy", "python-snappy")
-    length = _snappy_length(data)
+    snappy = library("snappy", "python-snappy")
+    length = snappy_length(data)
     if length > size:
         raise DecodeError(f"it says that it decodes to {length} bytes")
     try:
@@ -98,7 +98,7 @@ def _snappy(data: bytes, size: int) -> bytes:
         raise DecodeError(f"invalid snappy data {error}".strip()) from None
 
 
-def _snappy_length(data: bytes) -> int:
+def snappy_length(data: bytes) -> int:
     """The uncompressed length: a little-endian base-128 number in front (snappy's format)."""
     length = 0
     for index, byte in enumerate(data[:5]):
@@ -109,7 +109,7 @@ def _snappy_length(data: bytes) -> int:
 
 
 def _zstd(data: bytes, size: int) -> bytes:
-    zstandard = _library("zstandard", "zstandard")
+    zstandard = library("zstandard", "zstandard")
     try:
         # Without this the library makes room for whatever the frame's header claims.
         if zstandard.frame_content_size(data) > size:
@@ -125,12 +125,17 @@ _thread = local()
 def _zstd_context() -> Any:
     """This thread's decompressor: making one costs 7 us, and it can't be shared."""
     if not hasattr(_thread, "zstd"):
-        _thread.zstd = _library("zstandard", "zstandard").ZstdDecompressor()
+        _thread.zstd = library("zstandard", "zstandard").ZstdDecompressor()
     return _thread.zstd
 
 
 @cache
-def _library(module: str, package: str) -> Any:
+def library(module: str, package: str) -> Any:
+    """The module that a codec needs, which ``package`` has.
+
+    Raises:
+        CodecMissing: it isn't installed.
+    """
     from importlib import import_module
 
     try:

@@ -50,8 +50,6 @@ KNOWN = (
     Known(0, b"PAGEDU64", _WINDOWS.format("64-bit")),
     Known(0, b"PAGEDUMP", _WINDOWS.format("32-bit")),
     Known(0, b"MDMP", "a Windows minidump"),
-    Known(0, b"EMiL", "a LiME memory image", "this tool is for dumps that QEMU took from outside"),
-    Known(0, b"AVML", "an AVML memory image", "this tool is for dumps that QEMU took from outside"),
     Known(0, b"QFI\xfb", "a qcow2 disk image; a snapshot inside it may hold the guest's memory",
           "load the snapshot in QEMU and dump the guest"),
     Known(0, b"\x89LZO\0\r\n\x1a\n", "compressed with lzop", _DECOMPRESS),

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """libvirt's save image (``virsh save``, managedsave): a header, XML, and QEMU's stream.
 
+"sparse" is QEMU's mapped-ram, whose offsets count from the file's beginning.
+
 Layout: libvirt src/qemu/qemu_saveimage.h, ``virQEMUSaveHeader``, in the byte order of
 the host that wrote it.
 """
@@ -14,7 +16,7 @@ from .source import Source, Window
 
 _HEADER = 92
 _COMPRESSIONS = {0: "raw", 1: "gzip", 2: "bzip2", 3: "xz", 4: "lzop", 5: "zstd", 6: "sparse"}
-_READABLE = {"raw", "gzip", "bzip2", "xz", "zstd"}
+_READABLE = {"raw", "gzip", "bzip2", "xz", "zstd", "sparse"}
 
 
 def stream_of(source: Source) -> Source:

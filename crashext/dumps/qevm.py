@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..errors import CorruptDump, MissingMemory, TruncatedPage, UnsupportedDump
-from .base import Range
+from ..errors import CorruptDump, MissingMemory, TruncatedPage
+from .base import Dump, Range
 from .cache import PageCache
 from .codecs import CODECS, DecodeError, decoding_steps
-from .intervals import PieceMap, close_up, few, union
+from .intervals import few, union
 from .paged import PagedDump
-from .qevm_pages import ABSENT, DELTA, FILLED, PACKED
-from .qevm_stream import Block, walk
+from .plain import PlainDump
+from .qevm_board import board_of
+from .qevm_mapped import MappedPages
+from .qevm_pages import ABSENT, DELTA, FILLED, PACKED, PageIndex
+from .qevm_stream import Stream, walk
 from .source import Source
-
-_GIB = 1 << 30
+from .xbzrle import HEADER, applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,38 +42,7 @@ class QevmHeader:
         return sum(device.startswith("cpu/") for device in self.devices)
 
 
-@dataclass(frozen=True, slots=True)
-class _Board:
-    """Where a machine type has the RAM of its main block; QEMU hw/*/."""
-
-    arch: str
-    block: str
-    base: int = 0
-    #: Memory of ``below`` bytes or more is split at ``hole`` and goes on at 4 GiB.
-    below: int = 0
-    hole: int = 0
-
-
-# By the start of the machine type. pc_init1 and pc_q35_init with gigabyte alignment
-# (machine types 2.0 and later); microvm_memory_init.
-_BOARDS = (
-    ("pc-q35", _Board("x86_64", "pc.ram", 0, 0xB0000000, 0x80000000)),
-    ("q35", _Board("x86_64", "pc.ram", 0, 0xB0000000, 0x80000000)),
-    ("pc", _Board("x86_64", "pc.ram", 0, 0xE0000000, 0xC0000000)),
-    ("xenfv", _Board("x86_64", "pc.ram", 0, 0xF0000000, 0xF0000000)),
-    ("microvm", _Board("x86_64", "microvm.ram", 0, 0xE0000000, 0xC0000000)),
-    ("s390-ccw", _Board("s390x", "s390.ram")),
-    ("pseries", _Board("ppc64", "ppc_spapr.ram")),
-)
-# The machine type "virt" is several; the name of its RAM block tells which.
-_VIRT = (
-    _Board("aarch64", "mach-virt.ram", _GIB),
-    _Board("riscv64", "riscv_virt_board.ram", 2 * _GIB),
-    _Board("loongarch64", "loongarch.ram", 0, 0x10000000, 0x10000000),
-)
-
-
-class QevmDump(PagedDump):
+class QevmDump(Dump):
     """The guest's main memory in a migration stream; there are no notes in it."""
 
     format = "qevm"
@@ -79,24 +50,24 @@ class QevmDump(PagedDump):
     header: QevmHeader
     notes = ()
     vmcoreinfo = None
+    _source: Source
+    _pages: PageIndex | MappedPages
 
-    def __init__(self, source: Source) -> None:
-        """Walk the stream.
+    def __init__(self, source: Source, stream: Stream) -> None:
+        """Take what the walk over ``source`` found out.
 
         Raises:
-            CorruptDump, UnsupportedDump: see :func:`crashext.dumps.qevm_stream.walk`.
+            CorruptDump: there is no RAM in it.
         """
         self._source = source
         self.path = source.path
-        stream = walk(source)
         if not stream.blocks:
             raise CorruptDump("a migration stream without RAM", path=self.path)
-        board, main = _board_of(stream.machine, stream.blocks)
+        board, main = board_of(stream.machine, stream.blocks)
         self.arch = board.arch
         self.page_size = stream.page_size
-        self._cache = PageCache(self.page_size)
         self._pages = main.pages
-        self._layout = _layout(board, main.length)
+        self._layout = board.layout(main.length)
         self.ram = union(Range(piece.start, piece.end) for piece in self._layout)
         self.header = QevmHeader(
             stream.machine,
@@ -105,52 +76,69 @@ class QevmDump(PagedDump):
             stream.devices,
             main.name,
         )
+        self.cpu_states = stream.cpus
         self.complete = source.complete and stream.finished
         self.warnings = source.warnings
         if stream.problem:
             self.warnings += (f"{self.path}: {stream.problem}",)
+        if stream.unread:
+            self.warnings += (f"{self.path}: no registers of the vCPUs: {stream.unread}",)
+
+    def _runs(self) -> Iterator[tuple[int, int, int]]:
+        """Runs of pages that the stream has: address, index of the first, how many."""
+        for start, end, place in self._layout:
+            first = place // self.page_size
+            last = first + -(-(end - start) // self.page_size)
+            for low, high in self._pages.runs(first, last):
+                yield start + (low - first) * self.page_size, low, high - low
+
+    def _entry(self, paddr: int) -> int:
+        """The index entry of the page at an address."""
+        piece = self._layout.at(paddr)
+        if piece is None:
+            raise MissingMemory(paddr=paddr, path=self.path)
+        return self._pages[(piece.place + paddr - piece.start) // self.page_size]
+
+
+class SentDump(QevmDump, PagedDump):
+    """Pages in the order in which they were sent, some several times."""
+
+    def __init__(self, source: Source, stream: Stream) -> None:
+        """See :class:`QevmDump`."""
+        super().__init__(source, stream)
+        self._deltas = stream.deltas
+        self._cache = PageCache(self.page_size)
 
     @cached_property
     def stored(self) -> tuple[Range, ...]:
         """The pages that the stream has, see :attr:`Dump.stored`."""
         size = self.page_size
-        return few(close_up((paddr, paddr + size) for paddr, _ in self._entries()))
-
-    def _entries(self) -> Iterator[tuple[int, int]]:
-        """Address and index entry of each page that the stream has, ascending."""
-        for start, end, place in self._layout:
-            first = place // self.page_size
-            last = first + -(-(end - start) // self.page_size)
-            for index, entry in self._pages.items(first, last):
-                yield start + (index - first) * self.page_size, entry
+        return few((paddr, paddr + count * size) for paddr, _, count in self._runs())
 
     def page_heads(self, size: int) -> Iterator[tuple[int, bytes]]:
         """The start of every page that isn't one repeated byte, see :meth:`Dump.page_heads`."""
         work, effort = self._source.work("searching its pages"), decoding_steps(self.page_size)
-        for paddr, entry in self._entries():
-            if entry > DELTA and not entry & FILLED:
-                work.spend(effort)
+        for start, first, count in self._runs():
+            for index, entry in self._pages.items(first, first + count):
+                if entry & FILLED:
+                    continue
+                paddr = start + (index - first) * self.page_size
                 try:
+                    changes = len(self._deltas.chain(entry)[1]) if entry & DELTA else 0
+                    work.spend(effort * (1 + changes))
                     yield paddr, self._decode(entry, paddr)[:size]
                 except (MissingMemory, CorruptDump):
                     continue
 
     def _load(self, pfn: int) -> bytes:
         paddr = pfn * self.page_size
-        piece = self._layout.at(paddr)
-        if piece is None:
-            raise MissingMemory(paddr=paddr, path=self.path)
-        entry = self._pages[(piece.place + paddr - piece.start) // self.page_size]
-        return self._decode(entry, paddr)
+        return self._decode(self._entry(paddr), paddr)
 
     def _decode(self, entry: int, paddr: int) -> bytes:
+        if entry & DELTA:
+            return self._changed(entry, paddr)
         if entry == ABSENT:
             raise TruncatedPage(paddr=paddr, path=self.path)
-        if entry == DELTA:
-            raise UnsupportedDump(
-                f"the page at {paddr:#x} was sent as an XBZRLE difference, not read here",
-                path=self.path,
-            )
         if entry & FILLED:
             return bytes([entry & 0xFF]) * self.page_size
         if entry & PACKED:
@@ -167,25 +155,70 @@ class QevmDump(PagedDump):
         try:
             page = CODECS[0x01].decode(data, self.page_size)
         except DecodeError as error:
-            raise CorruptDump(
-                f"the page at {paddr:#x} can't be decoded: {error}", path=self.path, offset=offset
-            ) from None
+            raise self._undecoded(paddr, str(error), offset) from None
         if len(page) != self.page_size:
             raise CorruptDump(f"the page at {paddr:#x} is short", path=self.path, offset=offset)
         return page
 
+    def _changed(self, entry: int, paddr: int) -> bytes:
+        """A page sent as differences to what was sent before."""
+        base, places = self._deltas.chain(entry)
+        if base == ABSENT:
+            raise self._undecoded(paddr, "a difference to a page that was not sent", places[0])
+        page = self._decode(base, paddr)
+        for place in places:
+            encoding, *length = self._source.exactly(place, HEADER, "an XBZRLE header")
+            size = int.from_bytes(bytes(length), "big")
+            if encoding != 1 or size > self.page_size:
+                raise self._undecoded(paddr, f"encoding {encoding} of {size} bytes", place)
+            try:
+                page = applied(page, self._source.exactly(place + HEADER, size, "a difference"))
+            except DecodeError as error:
+                raise self._undecoded(paddr, f"XBZRLE: {error}", place) from None
+        return page
 
-def _board_of(machine: str, blocks: dict[str, Block]) -> tuple[_Board, Block]:
-    """The board's memory layout, and its main RAM block: by name, else the largest."""
-    largest = max(blocks.values(), key=lambda block: block.length)
-    boards = [board for prefix, board in _BOARDS if machine.startswith(prefix)]
-    boards += [board for board in _VIRT if board.block in blocks]
-    board = boards[0] if boards else _Board("unknown", "")
-    return board, blocks.get(board.block, largest)
+    def _undecoded(self, paddr: int, problem: str, offset: int) -> CorruptDump:
+        text = f"the page at {paddr:#x} can't be decoded: {problem}"
+        return CorruptDump(text, path=self.path, offset=offset)
 
 
-def _layout(board: _Board, length: int) -> PieceMap:
-    """Physical addresses to offsets in the main block."""
-    if not board.below or length < board.below:
-        return PieceMap.of([board.base], [length], [0])
-    return PieceMap.of([board.base, 4 * _GIB], [board.hole, length - board.hole], [0, board.hole])
+class MappedDump(QevmDump, PlainDump):
+    """Pages each at its own place (mapped-ram); those that are zero are not in the file."""
+
+    _pages: MappedPages
+
+    def read(self, paddr: int, size: int) -> bytes:
+        """Guest-physical memory, page by page."""
+        parts = []
+        end = paddr + size
+        while paddr < end:
+            skip = paddr % self.page_size
+            length = min(self.page_size - skip, end - paddr)
+            parts.append(self._part(self._entry(paddr - skip), paddr, skip, length))
+            paddr += length
+        return b"".join(parts)
+
+    def _part(self, entry: int, paddr: int, skip: int, length: int) -> bytes:
+        if entry & FILLED:
+            return bytes(length)
+        data = self._source.pread(entry + skip, length) if entry != ABSENT else b""
+        if len(data) < length:
+            raise TruncatedPage(paddr=paddr + len(data), path=self.path)
+        return data
+
+    def _extents(self) -> Iterator[tuple[int, int, int]]:
+        """The pages that the bitmaps have, see :meth:`PlainDump._extents`."""
+        for paddr, index, count in self._runs():
+            place, size = self._pages[index], count * self.page_size
+            yield paddr, place, min(size, max(self._source.size - place, 0))
+
+
+def open_stream(source: Source) -> QevmDump:
+    """The stream in ``source``.
+
+    Raises:
+        CorruptDump, UnsupportedDump: see :func:`crashext.dumps.qevm_stream.walk`.
+    """
+    stream = walk(source)
+    mapped = any(isinstance(block.pages, MappedPages) for block in stream.blocks.values())
+    return (MappedDump if mapped else SentDump)(source, stream)

@@ -7,9 +7,11 @@ from array import array
 from collections.abc import Iterator
 
 from ..budget import Budget
+from .intervals import close_up
 
 # What an entry says, if it isn't an offset in the file.
-ABSENT, DELTA = 0, 1  # no page is at these
+ABSENT = 0  # no page is there
+DELTA = 1 << 61  # with the number of a difference to what the page was before
 FILLED = 1 << 62  # with the byte that the page is full of
 PACKED = 1 << 63  # with the offset of a length and zlib data
 
@@ -79,3 +81,7 @@ class PageIndex:
             for index, entry in enumerate(entries, number * _CHUNK):
                 if entry and first <= index < last:
                     yield index, entry
+
+    def runs(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """The same as half-open runs of indexes."""
+        return close_up((index, index + 1) for index, _ in self.items(first, last))

@@ -7,32 +7,39 @@ Sources: QEMU migration/savevm.c (sections), migration/ram.c (``RAM_SAVE_FLAG_*`
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import cached_property
 
 from ..errors import CorruptDump, UnsupportedDump
-from .qevm_pages import DELTA, FILLED, PACKED, PageIndex
+from . import qevm_mapped, xbzrle
+from .qevm_cpus import FOOTER, FULL, Sections
+from .qevm_cursor import Cursor, Ended
+from .qevm_description import Description, Misfit, description_of
+from .qevm_mapped import MappedPages
+from .qevm_pages import FILLED, PACKED, PageIndex
 from .source import Source
+from .xbzrle import Deltas
 
 MAGIC = b"QEVM"
 _VERSION = 3
 
-_EOF, _START, _PART, _END, _FULL, _SUBSECTION, _VMDESC, _CONFIGURATION, _COMMAND = range(9)
-_FOOTER = 0x7E
+_START, _PART, _END, _SUBSECTION, _CONFIGURATION, _COMMAND = 1, 2, 3, 5, 7, 8
 
 _FILL, _MEM_SIZE, _PAGE, _EOS, _CONTINUE = 0x02, 0x04, 0x08, 0x10, 0x20
 _XBZRLE, _HOOK, _COMPRESSED, _MULTIFD_FLUSH = 0x40, 0x80, 0x100, 0x200
 _PAGE_MASK = ~0xFFF
 
-# QEMU's description of all devices is text of JSON, in it for each device section:
-_DEVICE = re.compile(rb'\{"name": ?"([^"\\]{1,255})", ?"instance_id": ?(\d{1,10})[,}]')
-_DESCRIPTION = re.compile(rb"\x06(.{4})(?=\{\")", re.DOTALL)
-_MAX_DESCRIPTION = 1 << 23
-_MAX_DEVICES = 1 << 15  # eight times the vCPUs that a guest can have
 _BLOCK_SIZE = 1 << 10  # bytes of memory that a RAM block takes, without its pages
 _ALWAYS_BELIEVED = 1 << 21  # pages: 8 GiB
-_UNREADABLE = ("multifd", "mapped-ram", "x-ignore-shared")
+_MAPPED, _MULTIFD = "mapped-ram", "multifd"
+# What QEMU's migration capabilities leave out of the stream.
+_ELSEWHERE = {
+    "x-ignore-shared": "shared RAM is left out: it is in the guest's own memory-backend-file, "
+    "which --format raw reads",
+    _MULTIFD: "without mapped-ram the pages go through channels of their own, and no file can "
+    "have them all (QEMU: transport_supports_multi_channels)",
+}
 
 
 @dataclass
@@ -41,7 +48,7 @@ class Block:
 
     name: str
     length: int
-    pages: PageIndex
+    pages: PageIndex | MappedPages
 
 
 @dataclass
@@ -49,66 +56,33 @@ class Stream:
     """What the walk finds out.
 
     ``machine`` is the machine type, ``devices`` names each device section with its
-    instance; ``finished`` is whether the RAM section came to its end.
+    instance; ``deltas`` are the pages sent as differences, ``cpus`` the fields of each vCPU's
+    section. ``finished`` is whether the RAM section came to its end; ``problem`` says what is
+    wrong where it did not, ``unread`` why the vCPUs aren't all there.
     """
 
+    deltas: Deltas
     machine: str = ""
     page_size: int = 4096
     capabilities: tuple[str, ...] = ()
     blocks: dict[str, Block] = field(default_factory=dict)
     devices: tuple[str, ...] = ()
+    cpus: tuple[Mapping[str, bytes], ...] = ()
     finished: bool = False
     problem: str = ""
-
-
-class _Ended(Exception):
-    """The file ends."""
-
-
-class _Cursor:
-    """Goes through the file with one buffer."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._buffer = b""
-        self._start = 0
-        self.offset = 0
-
-    def take(self, size: int) -> bytes:
-        """The next bytes; raises _Ended where there are fewer."""
-        at = self.offset - self._start
-        if at + size > len(self._buffer):
-            self._buffer = self._source.pread(self.offset, max(size, 1 << 16))
-            self._start = self.offset
-            at = 0
-            if len(self._buffer) < size:
-                raise _Ended
-        self.offset += size
-        return self._buffer[at : at + size]
-
-    def number(self, size: int) -> int:
-        return int.from_bytes(self.take(size), "big")
-
-    def text(self) -> str:
-        """A counted string."""
-        return self.take(self.number(1)).decode("ascii", "backslashreplace")
-
-    def skip(self, size: int) -> None:
-        """Go over bytes, which have to be there."""
-        self.offset += size
-        if self.offset > self._source.size:
-            raise _Ended
+    unread: str = ""
 
 
 def walk(source: Source) -> Stream:
-    """Walk the stream up to the end of RAM; the devices come from its own description.
+    """Walk the stream to its end.
 
     Raises:
         CorruptDump: it contradicts itself.
         UnsupportedDump: its RAM is kept in a way that isn't read here.
     """
-    stream = Stream()
-    cursor = _Cursor(source)
+    stream = Stream(Deltas(source.budget, source.path))
+    cursor = Cursor(source)
+    walker = _Walker(source, cursor, stream)
     try:
         cursor.take(4)
         version = cursor.number(4)
@@ -116,21 +90,25 @@ def walk(source: Source) -> Stream:
             raise UnsupportedDump(
                 f"a migration stream of version {version}; known is {_VERSION}", path=source.path
             )
-        _Walker(source, cursor, stream).run()
-    except _Ended:
+        walker.run()
+    except Ended:
         stream.problem = f"cut off inside the RAM section, at {cursor.offset:#x}"
-    stream.devices = _described_devices(source)
+    walker.look_at_devices()
+    for block in stream.blocks.values():
+        if stream.finished and isinstance(block.pages, MappedPages):
+            block.pages.unset = FILLED
     return stream
 
 
 class _Walker:
     """One walk; ``self._ram`` is the number of the RAM section once it has begun."""
 
-    def __init__(self, source: Source, cursor: _Cursor, stream: Stream) -> None:
+    def __init__(self, source: Source, cursor: Cursor, stream: Stream) -> None:
         self._source = source
         self._cursor = cursor
         self._stream = stream
         self._ram = -1
+        self._mapped = False
         self._declared = 0  # pages of all blocks
         self._work = source.work("going through the stream")
         self._block: Block | None = None  # goes on over the parts of the section
@@ -151,13 +129,39 @@ class _Walker:
             elif kind == _COMMAND:
                 cursor.number(2)
                 cursor.skip(cursor.number(2))
-            elif kind == _FOOTER:
+            elif kind == FOOTER:
                 cursor.number(4)
             elif kind in (_START, _PART, _END):
                 self._section(kind, offset)
-            else:
+            elif kind != FULL or not self._early_section():
                 self._stream.problem = f"section type {kind:#x} at {offset:#x} before RAM is done"
                 return
+
+    @cached_property
+    def _description(self) -> Description:
+        return description_of(self._source)
+
+    @cached_property
+    def _sections(self) -> Sections:
+        return Sections(self._source, self._cursor, self._description.devices())
+
+    def _early_section(self) -> bool:
+        """Go over a device whose state is sent before RAM (QEMU 7.2 and later)."""
+        try:
+            self._sections.take()
+        except Misfit:
+            return False
+        return True
+
+    def look_at_devices(self) -> None:
+        """Take what the description tells, and the vCPUs from behind RAM."""
+        stream = self._stream
+        stream.devices = self._description.names
+        if not stream.finished:
+            return
+        stream.unread = self._sections.take_rest()
+        if not stream.unread:
+            stream.cpus = tuple(self._sections.cpus)
 
     def _configuration(self, offset: int) -> None:
         """A subsection of the configuration; each has a layout of its own."""
@@ -179,13 +183,13 @@ class _Walker:
             raise self._corrupt(f"unknown subsection {name!r}", offset)
 
     def _refuse_capabilities(self) -> None:
-        found = [name for name in self._stream.capabilities if name in _UNREADABLE]
-        if found:
-            raise UnsupportedDump(
-                f"a migration stream with {', '.join(found)}, whose RAM is not read here: "
-                "dump the guest with `virsh dump --memory-only`",
-                path=self._source.path,
-            )
+        names = self._stream.capabilities
+        self._mapped = _MAPPED in names
+        for name, reason in _ELSEWHERE.items():
+            if name in names and not (name == _MULTIFD and self._mapped):
+                raise UnsupportedDump(
+                    f"a migration stream with {name}: {reason}", path=self._source.path
+                )
 
     def _section(self, kind: int, offset: int) -> None:
         cursor = self._cursor
@@ -225,20 +229,23 @@ class _Walker:
                 raise self._corrupt(f"a RAM record with flags {word & 0xFFF:#x}", offset)
 
     def _page(self, block: Block, word: int, offset: int) -> None:
-        cursor, index = self._cursor, (word & _PAGE_MASK) // self._stream.page_size
-        if index >= len(block.pages):
+        cursor, pages = self._cursor, block.pages
+        index = (word & _PAGE_MASK) // self._stream.page_size
+        if index >= len(pages):
             raise self._corrupt(f"page {index} of block {block.name!r}, which is shorter", offset)
+        if not isinstance(pages, PageIndex):
+            raise self._corrupt(f"a page of block {block.name!r}, which is mapped", offset)
         if word & _PAGE:
-            block.pages[index] = cursor.offset
+            pages[index] = cursor.offset
             cursor.skip(self._stream.page_size)
         elif word & _FILL:
-            block.pages[index] = FILLED | cursor.number(1)
+            pages[index] = FILLED | cursor.number(1)
         elif word & _COMPRESSED:
-            block.pages[index] = PACKED | cursor.offset
+            pages[index] = PACKED | cursor.offset
             cursor.skip(cursor.number(4))
         else:
-            block.pages[index] = DELTA
-            cursor.number(1)
+            pages[index] = self._stream.deltas.add(pages[index], cursor.offset)
+            cursor.number(xbzrle.HEADER - 2)
             cursor.skip(cursor.number(2))
 
     def _block_list(self, total: int, offset: int) -> None:
@@ -257,25 +264,20 @@ class _Walker:
             total -= length
             budget, path = self._source.budget, self._source.path
             budget.hold(_BLOCK_SIZE, "a list of so many RAM blocks", path)
-            pages = PageIndex(-(-length // size), budget, path)
-            stream.blocks[name] = Block(name, length, pages)
+            if self._mapped:
+                self._mapped_block(name, length)
+            else:
+                pages = PageIndex(-(-length // size), budget, path)
+                stream.blocks[name] = Block(name, length, pages)
+
+    def _mapped_block(self, name: str, length: int) -> None:
+        """A block whose pages come at once; the stream goes on behind them."""
+        cursor, source, size = self._cursor, self._source, self._stream.page_size
+        raw = cursor.take(qevm_mapped.HEADER.size)
+        where = qevm_mapped.read_header(raw, cursor.offset, length, source, size)
+        pages = qevm_mapped.read_pages(where, length, source, size)
+        self._stream.blocks[name] = Block(name, length, pages)
+        cursor.go_to(where.pages + length)
 
     def _corrupt(self, problem: str, offset: int) -> CorruptDump:
         return CorruptDump(f"migration stream: {problem}", path=self._source.path, offset=offset)
-
-
-def _described_devices(source: Source) -> tuple[str, ...]:
-    """The device sections, from the JSON that QEMU appends (since 2.3); none if it is missing.
-
-    At the very end: the type byte 6, the length in 32 bits, the text.
-    """
-    tail = source.pread(max(source.size - _MAX_DESCRIPTION, 0), _MAX_DESCRIPTION)
-    for match in _DESCRIPTION.finditer(tail):
-        if match.end() + int.from_bytes(match[1], "big") == len(tail):
-            break
-    else:
-        return ()
-    devices = islice(_DEVICE.finditer(tail, match.end()), _MAX_DEVICES)
-    return tuple(
-        f"{found[1].decode('ascii', 'backslashreplace')}/{int(found[2])}" for found in devices
-    )

@@ -3,61 +3,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import CorruptDump, MissingMemory
-from .base import Range
-from .intervals import Piece
-from .plain import PlainDump
+from ..errors import CorruptDump
+from .joined import JoinedSource
+from .pieces import LIMIT, Pieces, PiecesDump
 from .source import Source
-
-_LIMIT = 1 << 52
 
 
 @dataclass(frozen=True, slots=True)
 class RawHeader:
-    """A raw file says nothing; ``offset`` is the address that the user gave."""
+    """A raw file says nothing; ``offsets`` are the addresses that the user gave, one a file."""
 
-    offset: int
+    offsets: tuple[int, ...]
+
+    @property
+    def offset(self) -> int:
+        """That of the first file."""
+        return self.offsets[0]
 
 
-class RawDump(PlainDump):
-    """Memory from one guest-physical address on, byte for byte."""
+class RawDump(PiecesDump):
+    """Memory from an address on, byte for byte; of several files each from its own."""
 
     format = "raw"
-    arch = "unknown"
-    byte_order = "little"
-    notes = ()
-    vmcoreinfo = None
+    header: RawHeader
 
     def __init__(self, source: Source, offset: int = 0) -> None:
         """Take the file as memory whose first byte is at physical address ``offset``."""
-        if not 0 <= offset <= _LIMIT - source.size:
-            raise CorruptDump(f"no memory can start at {offset:#x}", path=source.path)
-        self._source = source
-        self._offset = offset
-        self.path = source.path
-        self.header = RawHeader(offset)
-        self.ram = (Range(offset, offset + source.size),)
-        self.complete = source.complete
-        self.warnings = source.warnings
+        self._set([source], (offset,), source)
 
-    def read(self, paddr: int, size: int) -> bytes:
-        """Guest-physical memory, straight from the file."""
-        if not self.ram[0].start <= paddr < self.ram[0].end:
-            if size == 0:
-                return b""
-            raise MissingMemory(paddr=paddr, path=self.path)
-        data = self._source.pread(paddr - self._offset, size)
-        if len(data) < size:
-            raise MissingMemory(paddr=paddr + len(data), path=self.path)
-        return data
+    @classmethod
+    def of(cls, parts: Sequence[RawDump]) -> RawDump:
+        """Several files as one memory.
 
-    def _memory(self) -> Iterator[Piece]:
-        """The whole file, see :meth:`PlainDump._memory`."""
-        yield Piece(*self.ram[0], 0)
+        Raises:
+            CorruptDump: two of them are memory of the same address.
+        """
+        dump = cls.__new__(cls)
+        sources = [part._source for part in parts]
+        dump._set(sources, tuple(part.header.offset for part in parts), JoinedSource(sources))
+        return dump
 
-    def _extents(self) -> Iterator[tuple[int, int, int]]:
-        """The whole file, see :meth:`PlainDump._extents`."""
-        yield self._offset, 0, self._source.size
+    def _set(self, sources: Sequence[Source], offsets: tuple[int, ...], whole: Source) -> None:
+        starts = whole.starts if isinstance(whole, JoinedSource) else [0]
+        pieces, before = Pieces(whole), ""
+        for offset, source, place in sorted(
+            zip(offsets, sources, starts, strict=True), key=lambda part: part[0]
+        ):
+            if not 0 <= offset <= LIMIT - source.size:
+                raise CorruptDump(f"no memory can start at {offset:#x}", path=source.path)
+            if offset < pieces.end:
+                raise CorruptDump(
+                    f"its memory from {offset:#x} on overlaps that of {before}, which goes up to "
+                    f"{pieces.end:#x}",
+                    path=source.path,
+                )
+            pieces.add(offset, source.size, place)
+            before = source.path
+        super().__init__(whole, pieces)
+        self.header = RawHeader(offsets)

@@ -29,6 +29,7 @@ class Source(ABC):
         size: length of the image in bytes.
         stored: bytes that the file has on disk; less than ``size`` where it has holes or is
             compressed. Work follows these.
+        start: where in the file it begins, for headers that count from the file's beginning.
         budget: what the open may cost.
         complete: False when the file is cut off.
         flattened: True for makedumpfile's flattened container.
@@ -39,6 +40,7 @@ class Source(ABC):
     size: int
     stored: int
     budget: Budget
+    start: int = 0
     complete: bool = True
     flattened: bool = False
     warnings: tuple[str, ...] = ()
@@ -213,6 +215,7 @@ class Window(Source):
     def __init__(self, inner: Source, start: int) -> None:
         self._inner = inner
         self._start = start
+        self.start = inner.start + start
         self.path = inner.path
         self.budget = inner.budget
         self.size = inner.size - start

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ..arch import notes_of
 from ..arch.base import AddressSpace, Architecture, Cpu, Paging, Proposal, Run
 from ..dumps.base import Dump
 from ..symbols.vmlinux import Vmlinux
@@ -59,7 +60,7 @@ class Context:
         """The vCPUs with a state; empty where it is not to be used or all zero."""
         if not self.use_cpu_state:
             return ()
-        return tuple(cpu for cpu in self.arch.cpus(self.dump.notes) if not cpu.empty)
+        return tuple(cpu for cpu in self.arch.cpus(notes_of(self.dump)) if not cpu.empty)
 
     def warn(self, text: str) -> None:
         """Add a line to the answer's warnings, once."""

@@ -11,7 +11,7 @@ from ...vmcoreinfo import Vmcoreinfo
 from .. import image_header
 from ..base import MASK64, Cpu, Evidence, Memory, Paging, Search, View
 from ..usual import Usual
-from . import layout
+from . import layout, state
 from .paging import PageTables
 from .registers import cpu_states
 
@@ -41,6 +41,10 @@ class AArch64(Usual):
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have an NT_PRSTATUS note."""
         return cpu_states(notes)
+
+    def state_notes(self, states: Sequence[Mapping[str, bytes]]) -> tuple[Note, ...]:
+        """See :mod:`.state`."""
+        return state.notes(states)
 
     def tables(self, memory: Memory, root: int, paging: Paging, ram_end: int) -> PageTables:
         """The kernel's half of the address space, TTBR1's."""

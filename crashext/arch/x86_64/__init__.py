@@ -10,7 +10,7 @@ from ...text import hex64, signed64
 from ...vmcoreinfo import Vmcoreinfo
 from ..base import Cpu, Evidence, Memory, Paging, Proposal, Search, View
 from ..usual import Usual
-from . import boot_params, idt, layout
+from . import boot_params, idt, layout, state
 from .paging import PageTables, encryption_mask
 from .registers import cpu_states
 
@@ -40,6 +40,10 @@ class X86_64(Usual):
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have a QEMU note."""
         return cpu_states(notes)
+
+    def state_notes(self, states: Sequence[Mapping[str, bytes]]) -> tuple[Note, ...]:
+        """See :mod:`.state`."""
+        return state.notes(states)
 
     def tables(self, memory: Memory, root: int, paging: Paging, ram_end: int) -> PageTables:
         """The address space at ``root``, with the C-bit that its entries carry."""
