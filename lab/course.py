@@ -27,6 +27,9 @@ class Guest(Protocol):
     def dump(self) -> None:
         """Take the scenario's dumps of the stopped guest."""
 
+    def migrate(self, how: Migrate) -> None:
+        """Send the guest into a file."""
+
     def address(self, symbol: str) -> int:
         """Where the kernel is linked to have a symbol."""
 
@@ -113,4 +116,25 @@ class Dump:
         guest.machine.qmp.execute("cont")
 
 
-Step = Wait | Sleep | Reset | RunTo | Catch | Dump
+@dataclass(frozen=True, slots=True)
+class Migrate:
+    """Send the guest's memory and devices into the scenario's capture.
+
+    Attributes:
+        capabilities: QEMU's migration capabilities to set.
+        rounds: so often changed memory is sent of the running guest; 0 stops it before. Of a
+            running guest what is dumped then is the guest that another QEMU makes of the file:
+            QEMU's translator may miss a change at the very end.
+        saved: behind a header as libvirt's.
+    """
+
+    capabilities: tuple[str, ...] = ()
+    rounds: int = 0
+    saved: bool = False
+
+    def take(self, guest: Guest) -> None:
+        """Send it."""
+        guest.migrate(self)
+
+
+Step = Migrate | Wait | Sleep | Reset | RunTo | Catch | Dump

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from . import initramfs, truth
+from .course import Migrate
+from .emulator import newer_qemu
 from .errors import LabError, run
 from .kernels import Kernel, get_kernel
 from .layout import Layout, look
@@ -24,6 +27,11 @@ from .vmlinux_writer import FullVmlinux
 DUMPS = Path(__file__).parent / "dumps"
 
 Say = Callable[[str], None]
+
+# libvirt src/qemu/qemu_saveimage.h: the magic, version, bytes of XML, "was running", the number
+# of the format "sparse", no cookie; the XML.
+_XML = b"<domain/>".ljust(1234, b"\0")
+_SAVED = struct.pack("<16s5I", b"LibvirtQemudSave", 2, len(_XML), 1, 6, 0).ljust(92, b"\0") + _XML
 
 
 def make(scenario: Scenario, say: Say, *, directory: Path = DUMPS) -> bool:
@@ -44,8 +52,9 @@ def make(scenario: Scenario, say: Say, *, directory: Path = DUMPS) -> bool:
     console = directory / f"{scenario.name}.console"
     with TemporaryDirectory(prefix="boot-", dir=directory) as boot:
         options = _options(scenario, kernels, Path(boot))
-        with Machine(scenario.target.qemu, options, console) as machine:
-            guest = _Guest(scenario, machine, kernels, directory)
+        qemu = str(newer_qemu(say)) if scenario.newer_qemu else scenario.target.qemu
+        with Machine(qemu, options, console) as machine:
+            guest = _Guest(scenario, machine, kernels, directory, (qemu, options))
             for step in scenario.course:
                 step.take(guest)
             guest.listen()
@@ -68,6 +77,7 @@ def _truth_file(scenario: Scenario, directory: Path) -> Path:
 def _is_there(scenario: Scenario, directory: Path) -> bool:
     """The truth is written last: where it is, the dumps are whole."""
     files = [dump_file(scenario, which, directory) for which in scenario.formats]
+    files += [directory / name for name in scenario.captures]
     return all(path.exists() for path in (_truth_file(scenario, directory), *files))
 
 
@@ -79,6 +89,7 @@ class _Guest:
     machine: Machine
     kernels: dict[Which, Kernel]
     directory: Path
+    started: tuple[str, list[str]]
     text: str = ""
     told: list[truth.Truth] = field(default_factory=list)
     layouts: list[Layout] = field(default_factory=list)
@@ -100,19 +111,41 @@ class _Guest:
         system = self.machine.system_registers(names) if names else ()
         return vcpus(self.machine.registers(), system, target)
 
-    def dump(self) -> None:
+    def migrate(self, how: Migrate) -> None:
+        """Send the guest into the capture; see :class:`lab.course.Migrate`."""
+        path = self.directory / self.scenario.captures[0]
+        path.write_bytes(_SAVED if how.saved else b"")
+        if not how.rounds:
+            self.machine.qmp.execute("stop")
+        uri = f"file:{path},offset={len(_SAVED) * how.saved}"
+        if not self.scenario.newer_qemu:
+            uri = f"exec:cat >'{path}'"
+        self.machine.migrate(uri, how.capabilities, rounds=how.rounds)
+        path.chmod(0o644)
+        if how.rounds:
+            qemu, options = self.started
+            more = ["-S", "-incoming", f"exec:cat '{path}'"]
+            with Machine(qemu, [*options, *more], path.with_suffix(".received")) as received:
+                received.wait_received(timeout=60)
+                self.dump(received)
+
+    def dump(self, machine: Machine | None = None) -> None:
         """Take the scenario's dumps of the stopped guest, and note where its vCPUs are."""
         self.cpus = self._vcpus()
         self.listen()
+        self._write(machine or self.machine)
+
+    def _write(self, machine: Machine) -> None:
+        """Have QEMU write the dumps."""
         formats = self.scenario.formats
         elf, flat, kdump = (
             dump_file(self.scenario, which, self.directory) for which in ("elf", "flat", "kdump")
         )
         if "elf" in formats:
-            self.machine.dump(elf, file_format="elf")
+            machine.dump(elf, file_format="elf")
             run(["fallocate", "--dig-holes", elf])  # most of a guest's memory is zeros
         if "flat" in formats or "kdump" in formats:
-            self.machine.dump(flat, file_format="kdump-zlib")
+            machine.dump(flat, file_format="kdump-zlib")
         if "kdump" in formats:
             _make_plain(flat, kdump)
         if "flat" not in formats:
@@ -150,6 +183,7 @@ class _Guest:
             "memory": self.scenario.memory,
             "origin": "qemu",
             "dumps": self.made,
+            "captures": list(self.scenario.captures),
             "vmlinuxes": list(dict.fromkeys(k["vmlinux"] for k in kernels if k["vmlinux"])),
             "cpus": self.cpus,
             "found": bool(answers),

@@ -131,6 +131,50 @@ class Machine:
             arguments["format"] = file_format
         self.qmp.execute("dump-guest-memory", timeout=600, **arguments)
 
+    def migrate(self, uri: str, capabilities: Sequence[str], *, rounds: int = 0) -> None:
+        """Send the guest to ``uri``, after so many ``rounds`` of a running one.
+
+        Raises:
+            LabError: it fails, or takes minutes.
+        """
+        self._set_capabilities(capabilities, state=True)
+        if rounds:
+            self._set_speed(bandwidth=256 << 20, downtime=1)
+        self.qmp.execute("migrate", uri=uri)
+        end = time.monotonic() + 300
+        while (told := self.qmp.execute("query-migrate"))["status"] != "completed":
+            if told["status"] in ("failed", "cancelled") or time.monotonic() > end:
+                raise LabError(f"migration to {uri}: {told.get('error-desc', told['status'])}")
+            done = told.get("ram", {}).get("dirty-sync-count", 0)
+            if rounds and done:
+                # So slowly no round gets all that has changed; then all of it at once.
+                fast = done > rounds
+                self._set_speed(1 << 30 if fast else 2 << 20, downtime=5000 if fast else 1)
+            time.sleep(_POLL_SECONDS)
+        self._set_capabilities(capabilities, state=False)
+
+    def _set_capabilities(self, names: Sequence[str], *, state: bool) -> None:
+        listed: Any = [{"capability": name, "state": state} for name in names]
+        self.qmp.execute("migrate-set-capabilities", capabilities=listed)
+
+    def _set_speed(self, bandwidth: int, *, downtime: int) -> None:
+        """Bytes in a second, and milliseconds that a guest may be stopped."""
+        wanted: dict[str, Any] = {"max-bandwidth": bandwidth, "downtime-limit": downtime}
+        self.qmp.execute("migrate-set-parameters", **wanted)
+
+    def wait_received(self, *, timeout: float) -> None:
+        """Wait until what ``-incoming`` names has been taken in.
+
+        Raises:
+            LabError: it takes longer, or fails.
+        """
+        end = time.monotonic() + timeout
+        while self.qmp.execute("query-status")["status"] == "inmigrate":
+            self._check_alive()
+            if time.monotonic() > end:
+                raise LabError(f"the guest was not there in {timeout:.0f} s")
+            time.sleep(_POLL_SECONDS)
+
     def stop(self) -> None:
         """End QEMU, whatever it is doing."""
         if hasattr(self, "qmp"):

@@ -23,6 +23,8 @@ from .errors import LabError, Unavailable, run
 
 CACHE = Path(__file__).parent / "cache"
 _INDEX_SECONDS = 24 * 3600
+#: Debian's releases, and what came after each.
+_NEXT = {"bookworm": "trixie"}
 # The fields of a source that hold for every architecture.
 _FIELDS = ("REPO_URI", "RELEASE", "COMPONENT", "CREATED_BY", "SIGNED_BY")
 _CONFIG = """\
@@ -118,13 +120,41 @@ def apt(debian: str, directory: Path = CACHE / "apt") -> Apt:
     """
     if debian == run(["dpkg", "--print-architecture"]).strip():
         return Apt(debian)
-    own = directory / debian
+    return _own_apt(directory / debian, debian, sources(_index_targets(), debian))
+
+
+@cache
+def next_release(directory: Path = CACHE / "apt") -> Apt:
+    """The apt for this machine's architecture of the release after the machine's own.
+
+    Raises:
+        Unavailable: this machine's is none that is known to have a next one.
+    """
+    debian = run(["dpkg", "--print-architecture"]).strip()
+    lines = of_next_release(sources(_index_targets(), debian))
+    if not lines:
+        raise Unavailable(f"none of apt's sources has a next release ({', '.join(_NEXT)} have)")
+    return _own_apt(directory / f"{debian}-next", debian, lines)
+
+
+def of_next_release(lines: str) -> str:
+    """The sources of ``lines`` with their releases replaced by the next ones; others left out."""
+    words = [line.split(" ") for line in lines.splitlines()]
+    return "".join(
+        " ".join([*line[:-2], _NEXT[line[-2]], line[-1]]) + "\n"
+        for line in words
+        if line[-2] in _NEXT
+    )
+
+
+def _own_apt(own: Path, debian: str, lines: str) -> Apt:
+    """An apt of its own in a folder, whose index is read once a day."""
     config = own / "apt.conf"
     if not _is_fresh(own / "updated"):
         for part in ("lists/partial", "cache/archives/partial", "parts"):
             (own / part).mkdir(parents=True, exist_ok=True)
         (own / "status").touch()
-        (own / "sources.list").write_text(sources(_index_targets(), debian))
+        (own / "sources.list").write_text(lines)
         config.write_text(_CONFIG.format(debian=debian, directory=own))
         _update(config)
         (own / "updated").touch()

@@ -6,11 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from .course import Dump, Step, Wait
+from .course import Dump, Migrate, Step, Wait
 from .target import TARGETS, Arch, Firmware, Target, Which
 
 Format = Literal["elf", "flat", "kdump"]
-Group = Literal["core", "states", "arm64", "big", "built", "arch"]
+Group = Literal["core", "states", "arm64", "big", "built", "arch", "captures"]
 # What a kernel that told its truth is at the time of the dump. "live" and "crashed" ones
 # are the answer; "later" is one that had not been started yet.
 Role = Literal["live", "crashed", "capture", "stale", "later"]
@@ -38,6 +38,7 @@ class Scenario:
         linked: symbols whose addresses the guest finds in /linked, as its kernel was linked:
             what anyone can read in the distribution's packages.
         disk: size in bytes of an empty virtio disk; None for no disk.
+        newer_qemu: run it by the QEMU of the next release (lab/emulator.py).
         course: what is done with the guest.
         roles: of the kernels that tell their truth, in the order in which they do.
         formats: elf, flat (kdump-zlib as QEMU writes it: flattened), kdump (made plain).
@@ -58,6 +59,7 @@ class Scenario:
     programs: tuple[str, ...] = ()
     linked: tuple[str, ...] = ()
     disk: int | None = None
+    newer_qemu: bool = False
     course: tuple[Step, ...] = (Wait(), Dump())
     roles: tuple[Role, ...] = ("live",)
     formats: tuple[Format, ...] = ("kdump",)
@@ -71,3 +73,9 @@ class Scenario:
     def which_kernels(self) -> tuple[Which, ...]:
         """The kernels that it needs."""
         return tuple(which for which in (self.kernel, self.other) if which is not None)
+
+    @property
+    def captures(self) -> tuple[str, ...]:
+        """The files that its course makes and that are no dumps."""
+        sent = any(isinstance(step, Migrate) for step in self.course)
+        return (f"{self.name}.qevm",) if sent else ()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A migration stream is QEMU's own format: migration/savevm.c."""
+"""Captures that are no dump: a migration stream is QEMU's own format, others have theirs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from .result import Evidence
 
 
 def evidence(dump: Dump) -> list[Evidence]:
-    """The format itself, and the device sections that only QEMU has."""
+    """The format itself, and the device sections that only QEMU has (migration/savevm.c)."""
+    if dump.format == "avml":
+        return [Evidence("avml_headers", f"{dump.header.ranges} ranges", "avml", "decisive")]
+    if dump.format == "lime":
+        value = f"{dump.header.ranges} ranges; AVML may write such headers too"
+        return [Evidence("lime_headers", value, "lime", "strong")]
     if dump.format != "qevm":
         return []
     header = dump.header

@@ -22,6 +22,7 @@ HEADER = struct.Struct(">I3Q")
 """Version, page size, and where bitmap and pages begin."""
 
 _VERSION = 1
+_FARTHEST = 1 << 60  # no file is as long, and offsets are told from what else an entry can be
 _LONG = 8  # the bitmap is an array of these
 
 
@@ -88,7 +89,7 @@ def read_header(raw: bytes, start: int, length: int, source: Source, page_size: 
     found = Mapping(bitmap - source.start, size, pages - source.start)
     if not start <= found.bitmap <= source.size - size:
         raise refuse(f"a bitmap of {size} bytes at {bitmap:#x}")
-    if found.pages < found.bitmap + size or pages % page_size:
+    if not found.bitmap + size <= found.pages < _FARTHEST or pages % page_size:
         raise refuse(f"pages at {pages:#x} behind a bitmap at {bitmap:#x}")
     return found
 

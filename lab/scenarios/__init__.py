@@ -7,10 +7,11 @@ A new state is a new entry there.
 from __future__ import annotations
 
 from ..scenario import Scenario
-from . import aarch64, others, x86_64
+from . import aarch64, captures, others, x86_64
 
 SCENARIOS: tuple[Scenario, ...] = (
     *x86_64.SCENARIOS,
     *aarch64.SCENARIOS,
     *others.SCENARIOS,
+    *captures.SCENARIOS,
 )

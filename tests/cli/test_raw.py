@@ -66,3 +66,23 @@ def test_wrong_options_are_usage(memory: Path, words: tuple[str, ...]) -> None:
 def test_without_the_option_it_is_no_dump(memory: Path) -> None:
     status, out, err = call("detect", str(memory))
     assert (status, out) == (3, "") and "not a memory dump" in err
+
+
+def test_memory_in_two_files(memory: Path, tmp_path: Path) -> None:
+    truth = json.loads(SAMPLE.with_suffix(".json").read_text())
+    data = memory.read_bytes()
+    half = len(data) // 2 & -4096
+    low, high = tmp_path / "low", tmp_path / "high"
+    low.write_bytes(data[:half])
+    high.write_bytes(data[half:])
+    vmlinux = str(SAMPLE.parent / truth["vmlinux"])
+    words = ["physbase", "--format", "raw", "--json", "--vmlinux", vmlinux]
+    status, out, err = call(*words, str(high), str(low), "--offset", str(half), "--offset", "0")
+    assert (status, err) == (0, "")
+    assert json.loads(out)["phys_base"] == truth["phys_base"]
+    status, _, err = call(*words, str(high), str(low), "--offset", "0")
+    assert status == 2 and "2 raw files need an --offset each; 1 given" in err
+    status, _, err = call(*words, str(high), str(low))
+    assert status == 2 and "several raw files need an --offset each" in err
+    status, _, err = call(*words, str(high), str(low), "--offset", "0", "--offset", "4096")
+    assert status == 3 and "overlaps" in err and err.count("\n") == 1
