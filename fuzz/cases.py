@@ -20,6 +20,7 @@ from tests.dumps.writers.flat_writer import END, HEADER, records
 from tests.dumps.writers.kdump_writer import Kdump
 from tests.dumps.writers.notes import note, qemu_notes
 
+from . import captures
 from .fields import Field, Order, change, elf_fields, flattened_fields, kdump_fields, number, spoil
 from .seeds import LOADS, NOTES, PAGES
 
@@ -145,7 +146,8 @@ def _page_records(chance: random.Random) -> bytes:
         packed = zlib.compress(PAGES[0], 1)
         body, flag = chance.choice((
             (PAGES[0], 0x08), (b"\0", 0x02), (b"\xff", 0x02), (struct.pack(">I", len(packed)) +
-            packed, 0x100), (b"\0\0\4abcd", 0x40), (b"", 0x80), (b"", chance.getrandbits(12)),
+            packed, 0x100), (b"\0\0\4abcd", 0x40), (b"\1\0\4\2\2xy", 0x40), (b"", 0x80),
+            (b"", chance.getrandbits(12)),
         ))  # fmt: skip
         goes_on = 0x20 if count and chance.random() < 0.9 else 0
         out += struct.pack(">Q", (index << 12 | flag | goes_on) & (1 << 64) - 1)
@@ -197,5 +199,6 @@ def wrapped(chance: random.Random) -> Files:
 
 CASES: dict[str, Callable[[random.Random], Files]] = {
     "kdump": kdump, "elf": elf, "flattened": flattened, "split": split, "qevm": qevm,
-    "libvirt": libvirt, "wrapped": wrapped,
+    "libvirt": libvirt, "wrapped": wrapped, "mapped": captures.mapped, "vcpus": captures.vcpus,
+    "lime": captures.lime, "avml": captures.avml,
 }  # fmt: skip

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from crashext import CrashExtError, open_dump
+from crashext.arch import notes_of
 
 PAGES = 64
 
@@ -21,6 +22,7 @@ def use(paths: Sequence[Path], *, search: bool) -> None:
             _read(dump.read, ram.end - 1)
         for _ in islice(dump.page_heads(32), PAGES):
             pass
+        notes_of(dump)
         if search:
             assert all(start < end for start, end in dump.stored)
             for _ in dump.pages_with([(0, b"OSRELEASE="), (24, b"OSRELEASE=")]):

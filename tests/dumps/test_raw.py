@@ -76,7 +76,7 @@ def test_overlapping_files(tmp_path: Path, offset: int) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     one.write_bytes(DATA)
     two.write_bytes(page(1))
-    with pytest.raises(CorruptDump, match="overlaps that of .*one") as caught:
+    with pytest.raises(CorruptDump, match=r"overlaps that of .*one") as caught:
         open_dump(one, two, format="raw", offset=(0, offset))
     assert "\n" not in str(caught.value)
 
