@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..errors import CorruptDump, MissingMemory, TruncatedPage
-from .base import Dump, Range
+from .base import Dump, Range, Stretch
 from .cache import PageCache
 from .codecs import CODECS, DecodeError, decoding_steps
-from .intervals import few, union
+from .intervals import Piece, few, union
 from .paged import PagedDump
 from .plain import PlainDump
 from .qevm_board import board_of
@@ -206,11 +206,24 @@ class MappedDump(QevmDump, PlainDump):
             raise TruncatedPage(paddr=paddr + len(data), path=self.path)
         return data
 
-    def _extents(self) -> Iterator[tuple[int, int, int]]:
-        """The pages that the bitmaps have, see :meth:`PlainDump._extents`."""
+    def _memory(self) -> Iterator[Piece]:
+        """The pages that the bitmaps have, see :meth:`PlainDump._memory`."""
         for paddr, index, count in self._runs():
-            place, size = self._pages[index], count * self.page_size
-            yield paddr, place, min(size, max(self._source.size - place, 0))
+            yield Piece(paddr, paddr + count * self.page_size, self._pages[index])
+
+    def _held(self) -> Iterator[Stretch]:
+        """Likewise; all others are zeros, see :meth:`Dump.stretches`."""
+        at = 0
+        for start, end, _ in self._memory():
+            yield Stretch(at, start, "zero")
+            yield Stretch(start, end, "stored")
+            at = end
+        yield Stretch(at, self.ram[-1].end, "zero")
+
+    def _extents(self) -> Iterator[tuple[int, int, int]]:
+        """Likewise, cut off where the file ends, see :meth:`PlainDump._extents`."""
+        for start, end, place in self._memory():
+            yield start, place, min(end - start, max(self._source.size - place, 0))
 
 
 def open_stream(source: Source) -> QevmDump:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .. import __version__
+from ..arch import notes_of
 from ..detect import detect
 from ..dumps.base import Dump, Note
 from ..errors import NotCertain
@@ -76,7 +77,7 @@ def _block_size(dump: Dump, location: Location) -> int:
 
 def _notes(dump: Dump, text: Text, *, mark: bytes) -> tuple[Note, ...]:
     """The dump's notes, with the text among them and that of the repair last."""
-    notes = dump.notes
+    notes = notes_of(dump)
     if text.origin == "note" and any(n.name == VMCOREINFO for n in notes):
         return notes if any(n.name == REPAIR_NOTE for n in notes) else (
             *notes, Note(REPAIR_NOTE, 0, mark, 0)
