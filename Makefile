@@ -123,7 +123,7 @@ fuzz-truth: setup ## damaged memory of samples and lab dumps: no false answer ma
 	@$(PYTHON) -m fuzz.truth --folder dumps --count $(or $(COUNT_DUMPS),5000) --seed $$(date +%s)
 
 # lzo pages need a library that pip builds: with liblzo2-dev only.
-WHAT = '.[fast$(if $(wildcard /usr/include/lzo/lzo1x.h),$(comma)lzo)]'
+WHAT = '.[fast,view$(if $(wildcard /usr/include/lzo/lzo1x.h),$(comma)lzo)]'
 comma := ,
 
 .PHONY: install
