@@ -98,5 +98,9 @@ class NotCertain(RepairError):
     """A dump is not repaired: where its kernel lies is not certain enough."""
 
 
+class LaunchError(CrashExtError):
+    """A tool is not started: there is none for the dump, or nothing that it could open."""
+
+
 class SessionError(CrashExtError):
     """The crash session refused or failed something that was asked of it."""

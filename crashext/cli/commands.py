@@ -12,6 +12,7 @@ import click
 
 from .. import __version__
 from .job import Job
+from .passing_on import PassingOn
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 90}
 
@@ -121,7 +122,7 @@ def cli() -> None:
       qemufix detect guest.kdump                       who wrote it, what is in it
       qemufix physbase guest.kdump --vmlinux vmlinux   where the kernel is
       qemufix repair guest.kdump --in-place            make the dump right for every tool
-      qemufix crash vmlinux guest.kdump                start crash with the answer
+      qemufix crash guest.kdump --vmlinux vmlinux      start crash on it; drgn, gdb likewise
     \b
     In a crash session that came up wrong:
       crash> extend qemufix.so
@@ -245,22 +246,53 @@ def vmcoreinfo(job: Job, /, **options: Any) -> int:
     return run_vmcoreinfo(job, **options)
 
 
-@cli.command(context_settings={**HELP, "ignore_unknown_options": True})
-@click.argument("vmlinux")
-@click.argument("dump")
-@click.argument("crash_options", metavar="[CRASH OPTIONS]...", nargs=-1, type=click.UNPROCESSED)
-@of_cost
-@click.option("--dry-run", "--print", "dry_run", is_flag=True, help="Only print the command.")
-@click.pass_obj
-def crash(job: Job, vmlinux: str, dump: str, crash_options: tuple[str, ...], dry_run: bool) -> int:
+def _starter(name: str, help: str) -> None:
+    """Declare the command that starts the tool ``name``."""
+
+    @cli.command(name, cls=PassingOn, context_settings=HELP, help=help)
+    @click.argument("words", metavar="DUMP... [OPTIONS OF THE TOOL]...", nargs=-1,
+                    type=click.UNPROCESSED)  # fmt: skip
+    @click.option("--vmlinux", metavar="FILE", multiple=True, help="The kernel's vmlinux.")
+    @click.option("--kernel", metavar="ID|live|crashed", help="Which one, where there are several.")
+    @click.option(f"--{name}", "program", metavar="PROGRAM", help=f"Start this {name}.")
+    @of_raw_memory
+    @of_cost
+    @click.option("--dry-run", "--print", "dry_run", is_flag=True, help="Only print the command.")
+    @click.pass_obj
+    def command(job: Job, /, **options: Any) -> int:
+        from .start import Options, start
+
+        return start(job, name, Options(**options))
+
+
+_starter(
+    "crash",
     """Find the kernel, then start crash with the answer.
 
-    Whatever follows VMLINUX and DUMP is passed on to crash.
+    What crash can't open, it is shown repaired; the file stays as it is. The first word that
+    begins with - and is no option of ours, and whatever follows it, is passed on to crash.
 
     \b
-      qemufix crash vmlinux guest.kdump
+      qemufix crash guest.kdump --vmlinux vmlinux
       qemufix crash vmlinux guest.kdump -s -i commands.txt
-    """
-    from .start_crash import start_crash
+      qemufix crash guest.kdump --vmlinux vmlinux --crash ./other-crash
+    """,
+)
+_starter(
+    "drgn",
+    """Find the kernel, then start drgn on the dump, repaired where need be.
 
-    return start_crash(job, vmlinux, dump, crash_options, dry_run=dry_run)
+    \b
+      qemufix drgn guest.kdump --vmlinux vmlinux
+      qemufix drgn guest.kdump --vmlinux vmlinux -- script.py
+    """,
+)
+_starter(
+    "gdb",
+    """Find the kernel, then start gdb on the dump as an ELF core with virtual addresses.
+
+    \b
+      qemufix gdb guest.kdump --vmlinux vmlinux
+      qemufix gdb guest.kdump --vmlinux vmlinux -batch -ex 'info threads'
+    """,
+)

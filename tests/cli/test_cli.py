@@ -116,7 +116,8 @@ def test_without_cpu_state() -> None:
         (["physbase", "x", "--restart"], "--restart"),
         (["physbase", "x", "--dry-run"], "--dry-run"),
         (["physbase", "x", "--apply"], "inside crash"),
-        (["crash", "x"], "DUMP"),
+        (["crash"], "dump"),
+        (["gdb", "x", "--kernel", "nine"], "--kernel"),
     ],
 )
 def test_usage_is_2_and_one_line(args: list[str], word: str) -> None:
@@ -234,7 +235,7 @@ def test_no_crash_in_path() -> None:
     env = {**os.environ, "PATH": "/nonexistent"}
     done = qemufix("crash", VMLINUX, SAMPLE, env=env)
     assert done.returncode == 1
-    assert "no crash in PATH" in one_line(done.stderr)
+    assert "no crash for x86_64 in PATH" in one_line(done.stderr)
 
 
 def test_version_and_help() -> None:

@@ -20,7 +20,7 @@ def test_the_man_page_is_of_this_version() -> None:
     assert f'"qemufix {crashext.__version__}"' in MAN
 
 
-@pytest.mark.parametrize("command", ["detect", "physbase", "crash"])
+@pytest.mark.parametrize("command", ["detect", "physbase", "crash", "drgn", "gdb"])
 def test_the_man_page_has_every_option(command: str) -> None:
     options = [name for p in cli.commands[command].params for name in p.opts if name[:2] == "--"]
     assert [name for name in options if name not in MAN] == []

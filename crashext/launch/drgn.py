@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""drgn: on one ELF core or kdump with a VMCOREINFO that is right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import LaunchError
+from . import look
+from .case import Case, Want
+from .program import beside_python, chosen_program, in_path
+
+
+class Drgn:
+    """See :class:`crashext.launch.case.Tool`."""
+
+    name = "drgn"
+
+    def program(self, case: Case, chosen: str | None) -> list[str]:
+        """The one chosen, in PATH, or beside our Python."""
+        if chosen is not None:
+            return [chosen_program(chosen, "--drgn")]
+        found = in_path("drgn") or beside_python("drgn")
+        if found is None:
+            raise LaunchError("there is no drgn in PATH: install it (pip install drgn)")
+        return [found]
+
+    def wants(self, case: Case) -> tuple[Want, str]:
+        """The file where it is right, else the dump repaired; an ELF core where kdump won't do."""
+        dump = case.dump
+        if dump.format not in ("elf", "kdump"):
+            return "elf", f"drgn reads no {dump.format} dumps"
+        if len(case.paths) > 1:
+            return "elf", "drgn reads no dumps in several files"
+        if dump.format == "kdump" and dump.page_size != case.location.page_size:
+            return "elf", "drgn takes the size of a kdump's blocks for that of the kernel's pages"
+        if not all(map(look.is_plain_dump, case.paths)):
+            return "mended", "drgn reads no compressed or flattened files"
+        if not case.is_right:
+            return "mended", "drgn needs headers that are right"
+        return "file", ""
+
+    def arguments(self, case: Case, files: Sequence[str], options: Sequence[str]) -> list[str]:
+        """The core and the symbols, and whatever the user adds."""
+        return ["-c", *files, "-s", case.vmlinux, *options]
+
+    def again(self, command: list[str]) -> list[str] | None:
+        """Nothing."""
+        return None

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""gdb: on an ELF core that has the kernel's virtual addresses."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+
+from ..errors import LaunchError
+from ..text import hex64
+from . import look
+from .case import Case, Want
+from .program import chosen_program, in_path
+
+_MULTIARCH = "gdb-multiarch"  # Debian's name of a gdb for every architecture
+
+
+class Gdb:
+    """See :class:`crashext.launch.case.Tool`."""
+
+    name = "gdb"
+
+    def program(self, case: Case, chosen: str | None) -> list[str]:
+        """The one chosen; this machine's, or for other architectures one that has them all."""
+        if chosen is not None:
+            return [chosen_program(chosen, "--gdb")]
+        names = ("gdb", _MULTIARCH)
+        if platform.machine() not in (case.arch.name, *case.arch.dump_arches):
+            names = (_MULTIARCH, "gdb")
+        found = in_path(*names)
+        if found is None:
+            raise LaunchError(f"there is no gdb in PATH: install gdb or {_MULTIARCH}")
+        return [found]
+
+    def wants(self, case: Case) -> tuple[Want, str]:
+        """An ELF core with virtual addresses."""
+        if case.dump.format != "elf" or not all(map(look.is_elf, case.paths)):
+            return "elf", "gdb reads plain ELF cores only"
+        if not case.is_right:
+            return "mended", "gdb needs the kernel's virtual addresses in the headers"
+        return "file", ""
+
+    def arguments(self, case: Case, files: Sequence[str], options: Sequence[str]) -> list[str]:
+        """The symbols, moved as KASLR moved the kernel, then the memory, then the user's."""
+        offset = hex64(case.location.kaslr_offset or 0)
+        symbols = f"symbol-file -o {offset} {_quoted(case.vmlinux)}"
+        return ["-ex", symbols, "-ex", f"core-file {files[0]}", *options]
+
+    def again(self, command: list[str]) -> list[str] | None:
+        """Nothing."""
+        return None
+
+
+def _quoted(path: str) -> str:
+    """A file's name as gdb's commands take it (gdb_buildargv, libiberty)."""
+    return '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finding a program: the one that the user names, or the one in PATH."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from ..errors import LaunchError
+from ..text import printable
+
+
+def chosen_program(name: str, option: str) -> str:
+    """The path of the program that the user chose.
+
+    Raises:
+        LaunchError: there is no such program.
+    """
+    found = shutil.which(name)
+    if found is None:
+        raise LaunchError(f"{option} {printable(name)}: there is no such program")
+    return found
+
+
+def in_path(*names: str) -> str | None:
+    """The first of the programs that there is."""
+    return next((found for name in names if (found := shutil.which(name))), None)
+
+
+def beside_python(name: str) -> str | None:
+    """A program of the environment that our Python belongs to."""
+    path = Path(sys.executable).parent / name
+    return shutil.which(path)
