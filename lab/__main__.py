@@ -52,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     root.set_defaults(command=_root)
     states = commands.add_parser("states", help="make docs/states.md: crash and qemufix on each")
     states.set_defaults(command=_states)
+    peers = commands.add_parser("peers", help="make docs/repair-table.md: tools before and after")
+    peers.set_defaults(command=_peers)
     return parser
 
 
@@ -64,6 +66,18 @@ def _states(_: argparse.Namespace) -> int:
     with alone(_say):
         make_programs(_say)
     write_table(DUMPS, Path(__file__).parents[1] / "docs" / "states.md")
+    return 0
+
+
+def _peers(_: argparse.Namespace) -> int:
+    from .batch import alone
+    from .crash import make_programs
+    from .guests import DUMPS
+    from .peer_table import write_table
+
+    with alone(_say):
+        make_programs(_say)
+    write_table(DUMPS, Path(__file__).parents[1] / "docs" / "repair-table.md", _say)
     return 0
 
 

@@ -85,11 +85,12 @@ def ask(program: str, arch: str, vmlinux: str, dump: Path) -> Place | str:
     value = re.search(rf"{question.word}: ([0-9a-f]+)", done.stdout)
     offset = _OFFSET.search(done.stdout)
     if value is None:
-        return f"does not come up: {_last_words(done.stdout + done.stderr)}"
+        return f"does not come up: {last_words(done.stdout + done.stderr)}"
     return question.voffset(int(value.group(1), 16)), int(offset.group(1), 16) if offset else 0
 
 
-def _last_words(output: str) -> str:
+def last_words(output: str) -> str:
+    """What crash said last, without what differs between machines and boots."""
     lines = [" ".join(line.split()) for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("crash:")] or lines or ["no message"]
     words = re.sub(r"\S*/(\S+)", r"\1", errors[-1].removeprefix("crash: "))

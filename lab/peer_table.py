@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of tools: what each makes of a dump before ``qemufix repair`` and after.
+
+A row is of one dump in one format. It is copied, and the copy repaired in place, so that it
+stays in the format that it is in.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from .errors import LabError, run
+from .peers import PEERS, ask, guest, judged
+from .peers.case import Case, Outcome, Values, case
+
+START = "<!-- made by python3 -m lab peers; do not edit -->\n"
+GROUPS = ("core", "arm64")
+#: One guest each of what else tools read, and what no guest of those groups is.
+MORE = ("panicked", "newer-kernel", "i386-pae", "s390x-direct", "ppc64le-radix", "riscv64-sv48")
+FORMATS = ("elf", "kdump", "flat")
+#: An emulated crash takes minutes: of these architectures it is asked about kdump alone, but of
+#: the guest named in every format.
+EMULATED_CRASH = {"aarch64": "arm64-vmcoreinfo"}
+_JOBS = 2
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One dump in one format: each tool's outcomes before and after, None where not asked."""
+
+    name: str
+    arch: str
+    format: str
+    guest: Values
+    before: Mapping[str, Outcome]
+    after: Mapping[str, Outcome]
+
+    def cell(self, tool: str) -> str:
+        """``before → after``, once where both are the same, nothing where not asked."""
+        if tool not in self.before:
+            return ""
+        words = [judged(each[tool], self.guest) for each in (self.before, self.after)]
+        return words[0] if len(set(words)) == 1 else " → ".join(words)
+
+    def reasons(self, tool: str) -> Iterator[tuple[str, str]]:
+        """When, and what it says, where it does not give the guest's values."""
+        for when, outcomes in (("before", self.before), ("after", self.after)):
+            if (outcome := outcomes.get(tool)) and outcome.opened is not None:
+                wrong = outcome.values.unlike(self.guest) if outcome.opened else ()
+                text = outcome.problem or (f"other {', '.join(wrong)}" if wrong else "")
+                if text:
+                    yield when, text
+
+
+def rows_asked(folder: Path) -> list[Case]:
+    """The dumps of the table, in its order."""
+    found: list[Case] = []
+    for path in sorted(folder.glob("*.json")):
+        truth = json.loads(path.read_text())
+        if truth["group"] in GROUPS or truth["scenario"] in MORE:
+            for suffix in FORMATS:
+                dump = path.with_suffix(f".{suffix}")
+                if dump.name in truth["dumps"] and dump.exists() and (one := case(dump)):
+                    found.append(one)
+    return found
+
+
+def repaired(one: Case, folder: Path) -> Case:
+    """The case of a copy in ``folder`` that was repaired in place.
+
+    Raises:
+        LabError: ``qemufix repair`` failed.
+    """
+    copy = folder / one.dump.name
+    run(["cp", "--sparse=always", "--reflink=auto", one.dump, copy])
+    options = [copy, "--in-place", "--json", "--vmlinux", one.vmlinux]
+    repair(options)
+    return replace(one, dump=copy)
+
+
+def repair(options: Sequence[str | Path]) -> dict[str, Any]:
+    """Run ``qemufix repair`` with ``--json`` among its options; what it answers.
+
+    Raises:
+        LabError: its exit status is not 0.
+    """
+    argv = [sys.executable, "-m", "crashext", "repair", *options]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LabError(f"qemufix repair: exit status {done.returncode}: {done.stderr.strip()}")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def look(one: Case, say: Callable[[str], None]) -> Row:
+    """Ask every tool about one dump, before and after."""
+    tools = [tool for tool in PEERS if tool != "crash" or not _is_left_out(one)]
+    with TemporaryDirectory(prefix="peers-") as folder:
+        mended = repaired(one, Path(folder))
+        right = guest.values(one, one.dump)
+        before = {tool: ask(tool, one) for tool in tools}
+        after = {tool: ask(tool, mended) for tool in tools}
+    row = Row(one.dump.stem, one.arch, one.format, right, before, after)
+    say(f"{one.dump.name}: " + "; ".join(f"{tool} {row.cell(tool)}" for tool in tools))
+    return row
+
+
+def _is_left_out(one: Case) -> bool:
+    first = EMULATED_CRASH.get(one.arch)
+    return first is not None and one.format != "kdump" and one.dump.stem != first
+
+
+def write_table(folder: Path, page: Path, say: Callable[[str], None]) -> None:
+    """Put the table and what tools say into the Markdown ``page``, behind its mark.
+
+    Raises:
+        LabError: a dump can't be repaired, or does not hold what the guest said.
+    """
+    with ThreadPoolExecutor(_JOBS) as pool:
+        rows = list(pool.map(lambda one: look(one, say), rows_asked(folder)))
+    head = page.read_text().partition(START)[0]
+    page.write_text(head + START + "\n".join([*_table(rows), *_reasons(rows)]) + "\n")
+
+
+def _table(rows: Sequence[Row]) -> Iterator[str]:
+    for arch in dict.fromkeys(row.arch for row in rows):
+        yield from ("", f"## {arch}", "", "| dump | format | " + " | ".join(PEERS) + " |")
+        yield "|---" * (2 + len(PEERS)) + "|"
+        for row in rows:
+            if row.arch == arch:
+                cells = (row.cell(tool) for tool in PEERS)
+                yield f"| {row.name} | {row.format} | " + " | ".join(cells) + " |"
+
+
+def _reasons(rows: Sequence[Row]) -> Iterator[str]:
+    counted: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for tool in PEERS:
+        for row in rows:
+            for when, text in row.reasons(tool):
+                counted[tool, when, text.replace("|", "/")].append(f"{row.name}.{row.format}")
+    yield from ("", "## What they say", "", "| tool | | words | dumps |", "|---|---|---|---|")
+    for (tool, when, text), names in counted.items():
+        which = names[0] if len(names) == 1 else f"{len(names)}, {names[0]} one of them"
+        yield f"| {tool} | {when} | {text} | {which} |"

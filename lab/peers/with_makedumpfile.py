@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""makedumpfile from the dump alone: the log, and filtering (``-c -d 31``).
+
+It reads a flattened file only to make it plain (``-R``), so that is done first, as its users do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import crashext
+from crashext.errors import CrashExtError
+
+from .case import Case, Outcome, Values, asked, ends, line_of
+
+TOOL = "makedumpfile"
+
+
+def ask(case: Case) -> Outcome:
+    """The log's ends, and the release and the banner that a filtered dump has."""
+    with TemporaryDirectory(prefix="lab-", dir=_roomy(case.dump)) as folder:
+        dump, log, filtered = case.dump, Path(folder) / "log", Path(folder) / "filtered"
+        if case.format == "flat":
+            dump = Path(folder) / "plain"
+            done = asked([TOOL, "-R", dump], source=case.dump)
+            if done.status:
+                return Outcome(TOOL, False, problem=_why(done.out + done.err))
+        done = asked([TOOL, "--dump-dmesg", dump, log])
+        if done.status:
+            return Outcome(TOOL, False, problem=_why(done.out + done.err))
+        first, last = ends(log.read_text(errors="replace").splitlines())
+        done = asked([TOOL, "-c", "-d", "31", dump, filtered], seconds=300)
+        if done.status:
+            return Outcome(TOOL, False, Values(first=first, last=last), _why(done.out + done.err))
+        return _filtered(case, filtered, dump, Values(first=first, last=last))
+
+
+def _filtered(case: Case, filtered: Path, dump: Path, log: Values) -> Outcome:
+    """What is in the dump that it made, which has to be the smaller."""
+    before, after = (path.stat().st_blocks for path in (dump, filtered))
+    try:
+        with crashext.open_dump(str(filtered)) as opened:
+            raw = opened.read(case.paddr(case.banner_vaddr), 512)
+            utsname = getattr(opened, "utsname", None)
+    except CrashExtError as error:
+        return Outcome(TOOL, False, log, line_of(str(error)))
+    banner = raw.partition(b"\0")[0].decode(errors="replace").strip()
+    release = utsname.release if utsname else None
+    problem = None if after < before else "what it filtered is no smaller"
+    values = Values(release, None, log.first, log.last, banner)
+    return Outcome(TOOL, problem is None, values, problem)
+
+
+def _why(output: str) -> str:
+    """Its last line before the one that says that it failed."""
+    lines = [line for line in output.replace("\r", "\n").splitlines() if line.strip()]
+    told = [line for line in lines if "makedumpfile Failed" not in line and "--help" not in line]
+    return line_of("\n".join(told))
+
+
+def _roomy(dump: Path) -> Path | None:
+    """Beside a dump of somebody's own, but not in the lab's."""
+    return None if dump.resolve().parent.name == "dumps" else dump.parent
