@@ -246,6 +246,8 @@ class Architecture(Protocol):
         notes_name_tables: whether the notes of a dump say which page tables a vCPU uses.
         privileged: those of its checks that no program in the guest can forge, since they look
             at physical memory that programs never get.
+        said_placements: keys of VMCOREINFO that say where the kernel lies: what the search found
+            is right where a text says otherwise.
         crash_lacks: what crash has to be told that none of its options tells, so that it needs a
             VMCOREINFO in the dump; "" where ``crash_args`` suffice.
     """
@@ -266,6 +268,7 @@ class Architecture(Protocol):
     image_magic: tuple[int, bytes] | None
     notes_name_tables: bool
     privileged: tuple[str, ...]
+    said_placements: tuple[str, ...]
     crash_lacks: str
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
@@ -347,6 +350,9 @@ class Architecture(Protocol):
 
         Written as the kernel writes them; those whose values are known.
         """
+
+    def turned(self, note: Note) -> Note:
+        """A note of a dump whose headers are in the other byte order, in the guest's own."""
 
     def dumped_phys_base(self, search: Search, image: View) -> int | None:
         """What a kdump's sub-header has as phys_base; None where nobody reads it."""

@@ -25,6 +25,7 @@ class Usual:
     symbols: tuple[str, ...] = ()
     privileged: tuple[str, ...] = ()
     image_magic: tuple[int, bytes] | None = None
+    said_placements: tuple[str, ...] = ()
     crash_lacks = ""
 
     def state_notes(self, states: Sequence[Mapping[str, bytes]]) -> tuple[Note, ...]:
@@ -72,6 +73,10 @@ class Usual:
         if table is not None:
             lines["SYMBOL(swapper_pg_dir)"] = f"{table:x}"
         return lines
+
+    def turned(self, note: Note) -> Note:
+        """Nobody writes one in another order."""
+        return note
 
     def dumped_phys_base(self, search: Search, image: View) -> int | None:
         """Nobody reads it."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from .. import __version__
 from ..arch import notes_of
+from ..arch.base import Architecture
 from ..detect import detect
 from ..dumps.base import Dump, Note
 from ..errors import NotCertain
@@ -49,7 +50,7 @@ def facts_of(kernel: Kernel) -> Facts:
     text = verified_text(kernel)
     found = find_uname(kernel)
     crashed = parse(text.text).integer("CRASHTIME")
-    notes = _notes(dump, text, mark=_mark(dump, text))
+    notes = _notes(dump, kernel.arch, text, mark=_mark(dump, text))
     phys_base = kernel.dumped_phys_base
     headers = Headers(
         arch=location.arch,
@@ -75,9 +76,11 @@ def _block_size(dump: Dump, location: Location) -> int:
     return size if size < dump.page_size else dump.page_size
 
 
-def _notes(dump: Dump, text: Text, *, mark: bytes) -> tuple[Note, ...]:
+def _notes(dump: Dump, arch: Architecture, text: Text, *, mark: bytes) -> tuple[Note, ...]:
     """The dump's notes, with the text among them and that of the repair last."""
     notes = notes_of(dump)
+    if dump.byte_order != arch.byte_order:
+        notes = tuple(map(arch.turned, notes))
     if text.origin == "note" and any(n.name == VMCOREINFO for n in notes):
         return notes if any(n.name == REPAIR_NOTE for n in notes) else (
             *notes, Note(REPAIR_NOTE, 0, mark, 0)

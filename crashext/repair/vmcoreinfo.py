@@ -15,6 +15,9 @@ from .headers import VMCOREINFO
 _MASK64 = (1 << 64) - 1
 #: What a text that qemufix had to write itself says of itself; no tool knows the key.
 MARK = "QEMUFIX"
+#: Kernels before 5.9 write none, and no tool misses it.
+_BUILD_ID = "BUILD-ID"
+_ALWAYS_PROVEN = ("OSRELEASE", _BUILD_ID, "PAGESIZE", "KERNELOFFSET")
 _COMPOSED = "composed from memory, the kernel had written no VMCOREINFO"
 #: Symbols that a composed text names where they are known: tools ask for these.
 _SYMBOLS = ("init_uts_ns", "_stext", "_etext", "_end", "linux_banner")
@@ -36,13 +39,14 @@ def verified_text(kernel: Kernel) -> Text:
     A line that contradicts what was found is replaced, one that tools need is added.
     """
     needed = _needed(kernel)
+    proven = _proven(kernel)
     note = kernel.dump.vmcoreinfo
-    if note is not None and not _corrections(note, needed):
+    if note is not None and not _corrections(note, needed, proven):
         return Text(note, "note")
     own = kernel.vmcoreinfo
     if own is None:
         return Text(_composed(kernel, needed), "composed")
-    corrections = _corrections(own, needed)
+    corrections = _corrections(own, needed, proven)
     if not corrections:
         return Text(own, "memory")
     changes = tuple(_change(own, key, value) for key, value in corrections.items())
@@ -56,7 +60,7 @@ def _needed(kernel: Kernel) -> dict[str, str]:
     if location.release is not None:
         lines["OSRELEASE"] = location.release
     if location.build_id is not None:
-        lines["BUILD-ID"] = location.build_id
+        lines[_BUILD_ID] = location.build_id
     if location.page_size is not None:
         lines["PAGESIZE"] = f"{location.page_size}"
     for name in ("init_uts_ns", "_stext"):
@@ -66,15 +70,21 @@ def _needed(kernel: Kernel) -> dict[str, str]:
     return lines | kernel.needed_vmcoreinfo
 
 
-def _corrections(text: bytes, needed: Mapping[str, str]) -> dict[str, str]:
-    """The lines of ``needed`` that the text lacks or has otherwise."""
+def _proven(kernel: Kernel) -> frozenset[str]:
+    """Keys of which the kernel's own word is not the last one."""
+    symbols = (f"SYMBOL({name})" for name in ("swapper_pg_dir", "init_uts_ns", "_stext"))
+    return frozenset((*_ALWAYS_PROVEN, *symbols, *kernel.arch.said_placements))
+
+
+def _corrections(text: bytes, needed: Mapping[str, str], proven: frozenset[str]) -> dict[str, str]:
+    """The lines of ``needed`` that the text lacks, or has otherwise though they are proven."""
     info = parse(text)
-    return {k: v for k, v in needed.items() if not _says(info, k, v) and not _spared(info, k)}
-
-
-def _spared(info: Vmcoreinfo, key: str) -> bool:
-    """Kernels before 5.9 write no build ID, and no tool misses it."""
-    return key == "BUILD-ID" and key not in info.values
+    return {
+        key: value
+        for key, value in needed.items()
+        if (key not in info.values and key != _BUILD_ID)
+        or (key in info.values and key in proven and not _says(info, key, value))
+    }
 
 
 def _says(info: Vmcoreinfo, key: str, value: str) -> bool:
@@ -87,7 +97,7 @@ def _says(info: Vmcoreinfo, key: str, value: str) -> bool:
 
 
 def _number(info: Vmcoreinfo, key: str) -> int | None:
-    if key in ("OSRELEASE", "BUILD-ID"):
+    if key in ("OSRELEASE", _BUILD_ID):
         return None
     kind, _, name = key.rstrip(")").partition("(")
     found = {"SYMBOL": info.symbol, "NUMBER": info.number}.get(kind, info.integer)(name or key)
@@ -114,7 +124,7 @@ def _change(text: bytes, key: str, value: str) -> Change:
         return Change(
             f"{VMCOREINFO} {key}", None, value, "tools need it, the kernel's text lacks it"
         )
-    if key == "BUILD-ID":
+    if key == _BUILD_ID:
         return Change(f"{VMCOREINFO} {key}", said, value, "the image's own notes have another")
     return Change(f"{VMCOREINFO} {key}", said, value, "the kernel found lies otherwise")
 

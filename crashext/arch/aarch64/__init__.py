@@ -31,6 +31,11 @@ class AArch64(Usual):
     symbols: tuple[str, ...] = ("memstart_addr", "vabits_actual")
     image_magic: tuple[int, bytes] | None = (image_header.MAGIC_OFFSET, layout.IMAGE_MAGIC)
     notes_name_tables = False
+    said_placements: tuple[str, ...] = (
+        "NUMBER(kimage_voffset)",
+        "NUMBER(PHYS_OFFSET)",
+        "NUMBER(TCR_EL1_T1SZ)",
+    )
     #: crash has the size of addresses from TCR_EL1.T1SZ in VMCOREINFO, or else derives a wrong
     #: one from a symbol's address: ``vabits_actual`` is heard for kernels that have such a
     #: variable alone (crash arm64.c, arm64_calc_VA_BITS).

@@ -9,7 +9,7 @@ from ...dumps.base import Note
 from ...vmcoreinfo import Vmcoreinfo
 from ..base import AddressSpace, Cpu, Evidence, Memory, Paging, Proposal, Search, View
 from ..usual import Usual
-from . import entry, layout
+from . import byte_order, entry, layout
 from .paging import LinearMapping, RadixTables, is_hash_tree
 from .registers import cpu_states
 
@@ -34,6 +34,10 @@ class Ppc64le(Usual):
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have an NT_PRSTATUS note."""
         return cpu_states(notes)
+
+    def turned(self, note: Note) -> Note:
+        """See :mod:`byte_order`."""
+        return byte_order.turned(note)
 
     def tables(self, memory: Memory, root: int, paging: Paging, ram_end: int) -> AddressSpace:
         """The kernel's quadrant of the address space."""

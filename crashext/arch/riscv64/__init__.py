@@ -32,6 +32,11 @@ class RiscV64(Usual):
     symbols: tuple[str, ...] = ("satp_mode", "phys_ram_base", "vmemmap_start_pfn", "mem_map")
     image_magic: tuple[int, bytes] | None = (image_header.MAGIC_OFFSET, layout.IMAGE_MAGIC)
     notes_name_tables = False
+    said_placements: tuple[str, ...] = (
+        "NUMBER(va_kernel_pa_offset)",
+        "NUMBER(phys_ram_base)",
+        "NUMBER(VA_BITS)",
+    )
     crash_lacks = (
         "crash has no option for riscv64's memory layout: it needs VMCOREINFO in the file, "
         "and starts on no other dump"

@@ -94,7 +94,7 @@ def regions(page_offset: int, va_bits: int) -> dict[str, int]:
     return {
         "PAGE_OFFSET": page_offset,
         "VMALLOC_START": vmalloc,
-        "VMALLOC_END": page_offset - 1,
+        "VMALLOC_END": page_offset - 1,  # since 6.1 a byte more
         "VMEMMAP_START": vmemmap_start(page_offset, va_bits),
         "VMEMMAP_END": vmalloc,
         "KERNEL_LINK_ADDR": KERNEL_LINK_ADDR,

@@ -36,6 +36,7 @@ class X86_64(Usual):
         *("level3_kernel_pgt", "level4_kernel_pgt"),
     )
     notes_name_tables = True
+    said_placements: tuple[str, ...] = ("NUMBER(phys_base)", "NUMBER(pgtable_l5_enabled)")
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have a QEMU note."""
