@@ -7,12 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from ..errors import CorruptDump, MissingMemory
-
-if TYPE_CHECKING:
-    from .source import Source
 
 ByteOrder = Literal["little", "big"]
 
@@ -100,11 +97,6 @@ class Dump(ABC):
     complete: bool
     warnings: tuple[str, ...] = ()
     lacks: str | None = None
-
-    @property
-    def source(self) -> Source | None:
-        """The bytes of the one file, containers taken off; None where it is no one file."""
-        return None
 
     @property
     def ram_bytes(self) -> int:

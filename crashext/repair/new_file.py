@@ -44,7 +44,7 @@ def form_of(plan: Plan, to: str | None, compress: str | None, *, stream: bool = 
                      "kdump")  # fmt: skip
     same = format_ == dump.format and compress in (None, "keep") and not stream
     blocks = format_ == "elf" or plan.headers.page_size == dump.page_size
-    copied = same and blocks and not plan.unmendable and dump.source is not None
+    copied = same and blocks and not plan.unmendable and plan.source is not None
     usual = _COMPRESSION if dump.compression == "none" and dump.format != "kdump" else "keep"
     return Form(format_, compress or usual, copied)
 
@@ -89,7 +89,7 @@ def _anew(plan: Plan, form: Form, sink: Sink, progress: Callable[[float], None] 
 
 def _copied(plan: Plan, fd: int, progress: Callable[[float], None] | None) -> Written:
     """The dump's own bytes, a flattened file made plain, and the patches over them."""
-    source, file = plan.dump.source, plan.file
+    source, file = plan.source, plan.file
     assert source is not None
     if file is None or isinstance(source, FlattenedSource):
         written = plain_of(source, FileSink(fd), progress)

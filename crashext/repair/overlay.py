@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..budget import Budget
+from ..dumps.base import Dump
+from ..dumps.elf import ElfDump
+from ..dumps.kdump import KdumpDump
 from ..dumps.source import Source
+
+
+def source_of(dump: Dump) -> Source | None:
+    """The dump's one file, containers taken off; None where it is no one file."""
+    return dump.source if isinstance(dump, ElfDump | KdumpDump) else None
 
 
 class Patch(NamedTuple):

@@ -22,7 +22,7 @@ from . import elf, flat, kdump
 from .change import Change
 from .facts import Facts, facts_of
 from .headers import Headers
-from .overlay import Overlay, Patch
+from .overlay import Overlay, Patch, source_of
 
 #: Placements that are believed; any other takes force.
 _BELIEVED: tuple[Confidence, ...] = ("certain", "strong")
@@ -38,7 +38,7 @@ class Plan:
         location: where its kernel is.
         headers: what a right dump says.
         changes: what is changed, in words; none where the dump is right.
-        patches: of ``dump.source``, the image without its containers.
+        patches: of ``source``, the image without its containers.
         unmendable: why the file's own format can't be mended, so that it has to be written
             anew; "" where it can.
         warnings: what mending does not put right.
@@ -53,9 +53,14 @@ class Plan:
     warnings: tuple[str, ...] = ()
 
     @property
+    def source(self) -> Source | None:
+        """The dump's one file, containers taken off; None where it is no one file."""
+        return source_of(self.dump)
+
+    @property
     def file(self) -> FileSource | None:
         """The file itself, where the dump lies in it uncompressed; None else."""
-        source = self.dump.source
+        source = self.source
         if isinstance(source, FlattenedSource):
             source = source.container
         return source if isinstance(source, FileSource) else None
@@ -68,7 +73,7 @@ class Plan:
         """
         if self.unmendable:
             raise RepairError(self.unmendable)
-        source = self.dump.source
+        source = self.source
         if isinstance(source, FlattenedSource):
             return flat.in_file(source, self.patches)
         return list(self.patches)
@@ -79,7 +84,7 @@ class Plan:
         Raises:
             RepairError: it can't be mended, or is no one file.
         """
-        source = self.dump.source
+        source = self.source
         if source is None or self.unmendable:
             raise RepairError(self.unmendable or "a dump in several files")
         return Overlay(source, self.patches, budget)

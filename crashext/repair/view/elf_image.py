@@ -14,6 +14,7 @@ from ...dumps.base import Dump
 from ...dumps.source import Source
 from ...errors import CorruptDump, MissingMemory
 from ..headers import Headers
+from ..overlay import source_of
 from ..write.elf_header import ElfHeaders
 from ..write.segments import Segments
 
@@ -85,7 +86,7 @@ class ElfImage(Source):
         """That of the file, and the headers."""
         import hashlib
 
-        files = self._dump.source
+        files = source_of(self._dump)
         known = files.identity() if files is not None else (self.path,)
         return *known, hashlib.sha256(self._start).hexdigest()
 
