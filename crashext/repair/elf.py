@@ -99,16 +99,18 @@ def _with_vaddrs(
 
 def _shown(load: Segment, mappings: Sequence[Mapping], header: ElfHeader) -> Iterator[Segment]:
     """A segment in parts that each mapping covers wholly or not at all, at their addresses."""
-    if not _is_stored(load, header) or load.p_filesz != load.p_memsz:
+    size = max(load.p_filesz, load.p_memsz)
+    if load.p_type != PT_LOAD or load.p_offset == header.absent or not size:
         yield load
         return
-    for start, end in cut(load.p_paddr, load.p_paddr + load.p_filesz, mappings):
-        vaddr = vaddr_of(start, mappings)
+    for start, end in cut(load.p_paddr, load.p_paddr + size, mappings):
+        into, vaddr = start - load.p_paddr, vaddr_of(start, mappings)
+        stored = max(min(load.p_filesz - into, end - start), 0)
         yield load._replace(
-            p_offset=load.p_offset + start - load.p_paddr,
+            p_offset=load.p_offset + into if stored else load.p_offset,
             p_vaddr=load.p_vaddr if vaddr is None else vaddr & ((1 << header.bits) - 1),
             p_paddr=start,
-            p_filesz=end - start,
+            p_filesz=stored,
             p_memsz=end - start,
         )
 

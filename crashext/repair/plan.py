@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 from ..budget import Budget
 from ..dumps import open_source
@@ -63,7 +65,11 @@ class Plan:
         source = self.source
         if isinstance(source, FlattenedSource):
             source = source.container
-        return source if isinstance(source, FileSource) else None
+        if not isinstance(source, FileSource):
+            return None
+        # Of a compressed file the unpacked one, which lies in the cache, is read.
+        facts, named = os.fstat(source.fileno()), Path(self.dump.path).stat()
+        return source if os.path.samestat(facts, named) else None
 
     def file_patches(self) -> list[Patch]:
         """The patches of the file, whatever its container.
