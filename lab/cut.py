@@ -97,7 +97,7 @@ def cut(
     with open_dump(str(source)) as dump:
         wanted = touched_pages(dump, stand_ins or vmlinuxes)
         for vmlinux in vmlinuxes:
-            wanted |= _variables(dump, vmlinux, kallsyms)
+            wanted |= variables(dump, vmlinux, kallsyms)
         pages = {paddr: page for paddr in wanted if (page := read_page(dump, paddr))}
         out.unlink(missing_ok=True)
         _write(dump, pages, out, ram_below or 1 << 64)
@@ -120,7 +120,7 @@ def _of_placements(full: FullVmlinux) -> Iterator[int]:
     return (page for page in pages if full.read(page, PAGE))
 
 
-def _variables(dump: Dump, vmlinux: Path, kallsyms: bool) -> set[int]:
+def variables(dump: Dump, vmlinux: Path, kallsyms: bool = False) -> set[int]:
     """The pages that hold the kernel's own variables, wherever it was found to be."""
     found = locate(dump, vmlinux=str(vmlinux))
     if found.text_vaddr is None or found.text_paddr is None or found.kaslr_offset is None:

@@ -12,6 +12,7 @@ from typing import Any
 from crashext import open_dump
 
 from .cut import cut, shrink
+from .cut_capture import cut_capture
 from .derived import DERIVED
 from .errors import LabError
 from .guests import DUMPS
@@ -22,6 +23,7 @@ from .scenarios import SCENARIOS
 SAMPLES = Path(__file__).parent.parent / "sample_dumps"
 #: What these guests planted, hundreds of pages, is what their dumps are for.
 _TOO_LARGE = "sprayed-"
+_CAPTURES = ("mapped-ram", "stream-arm64", "stream-xbzrle")
 _MOST_BYTES = 440 << 10
 
 
@@ -68,6 +70,9 @@ def make_samples(names: list[str], say: Callable[[str], None], *, out: Path = SA
 
 def _make(name: str, say: Callable[[str], None], out: Path) -> None:
     truth: dict[str, Any] = json.loads((DUMPS / f"{name}.json").read_text())
+    if truth.get("captures"):
+        _make_capture(name, truth, say, out)
+        return
     vmlinuxes = [(DUMPS / vmlinux).resolve() for vmlinux in truth["vmlinuxes"]]
     sources = {Path(dump).suffix: DUMPS / dump for dump in truth["dumps"]}
     files = []
@@ -86,6 +91,22 @@ def _make(name: str, say: Callable[[str], None], out: Path) -> None:
         say(f"{sample.name}: {size} bytes")
         files.append(sample.name)
     facts = {**_beside(truth), "dumps": files, "kernels": [_beside(k) for k in truth["kernels"]]}
+    (out / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def _make_capture(name: str, truth: dict[str, Any], say: Callable[[str], None], out: Path) -> None:
+    """A file that is no dump; those that are like another one are left alone."""
+    if name not in _CAPTURES:
+        return
+    vmlinux = (DUMPS / truth["vmlinux"]).resolve()
+    sample = out / f"{name}.qevm.zst"
+    shrink(vmlinux, out / vmlinux.name)
+    size = cut_capture(DUMPS / truth["captures"][0], vmlinux, out / vmlinux.name, sample)
+    if size > _MOST_BYTES:
+        raise LabError(f"{sample.name}: {size} bytes are too many for a sample")
+    say(f"{sample.name}: {size} bytes")
+    facts = {**_beside(truth), "dumps": [], "captures": [sample.name]}
+    facts["kernels"] = [_beside(kernel) for kernel in truth["kernels"]]
     (out / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 

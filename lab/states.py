@@ -32,12 +32,15 @@ class Row(NamedTuple):
 
 
 def truths(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The dump to ask of each scenario in ``folder``, with its truth; kdump before ELF."""
+    """The dump to ask of each scenario in ``folder``, with its truth; kdump before ELF.
+
+    Guests that were sent into files are in ordinary states, and left out.
+    """
     for path in sorted(folder.glob("*.json")):
         truth = json.loads(path.read_text())
         names = sorted(truth["dumps"], key=lambda name: (not name.endswith(".kdump"), name))
         present = [path.parent / name for name in names if (path.parent / name).exists()]
-        if present:
+        if present and not truth.get("captures"):
             yield present[0], truth
 
 

@@ -118,7 +118,8 @@ class ZstdSource(BlockSource):
         """Unpack one frame."""
         import zstandard
 
-        packed = SourceReader(Window(self._inner, block.place))
+        # A frame may end in an empty block, and the library reads on into the next frame then.
+        packed = SourceReader(Window(self._inner, block.place, block.packed))
         unpacker = zstandard.ZstdDecompressor(max_window_size=max(self.budget.room, 1 << 10))
         try:
             with unpacker.stream_reader(cast(BinaryIO, packed)) as reader:

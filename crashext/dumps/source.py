@@ -210,25 +210,28 @@ class FileSource(Source):
 
 
 class Window(Source):
-    """What lies behind ``start`` of another source."""
+    """What lies behind ``start`` of another source, up to its end or of so many bytes."""
 
-    def __init__(self, inner: Source, start: int) -> None:
+    def __init__(self, inner: Source, start: int, size: int | None = None) -> None:
         self._inner = inner
         self._start = start
         self.start = inner.start + start
         self.path = inner.path
         self.budget = inner.budget
         self.size = inner.size - start
+        if size is not None:
+            self.size = min(size, self.size)
         self.stored = min(inner.stored, self.size)
         self.complete = inner.complete
         self.warnings = inner.warnings
 
     def pread(self, offset: int, size: int) -> bytes:
         """Bytes of the window, see :meth:`Source.pread`."""
-        return self._inner.pread(self._start + offset, size)
+        return self._inner.pread(self._start + offset, max(min(size, self.size - offset), 0))
 
     def data(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """What the file has there, see :meth:`Source.data`."""
+        end = min(end, self.size)
         for first, last in self._inner.data(self._start + start, self._start + end):
             yield first - self._start, last - self._start
 
@@ -238,7 +241,7 @@ class Window(Source):
 
     def identity(self) -> tuple[object, ...]:
         """That of the file, and the place, see :meth:`Source.identity`."""
-        return *self._inner.identity(), self._start
+        return *self._inner.identity(), self._start, self.size
 
     def close(self) -> None:
         """Close the file."""

@@ -173,3 +173,16 @@ def test_no_room_is_said(opened: Opener, monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(UnreadableDump, match="XDG_CACHE_HOME"):
         opened(gzip.compress(IMAGES["elf"]))
+
+
+def test_frames_that_end_in_an_empty_block(tmp_path: Path) -> None:
+    """Zeros and sizes that are a multiple of what is unpacked at a time make them."""
+    data = page(1) * 256 + bytes(6 << 20) + page(2) * 256
+    image = Elf([Load(0, data)]).write()
+    image += bytes(-len(image) % (1 << 20))
+    packer = zstandard.ZstdCompressor(level=19)
+    frames = [packer.compress(image[at : at + (1 << 20)]) for at in range(0, len(image), 1 << 20)]
+    path = tmp_path / "frames.zst"
+    path.write_bytes(b"".join(frames))
+    with open_dump(path) as dump:
+        assert dump.read(0, len(data)) == data

@@ -74,6 +74,22 @@ def test_sources_are_the_machines_own_for_another_architecture() -> None:
     )
 
 
+def test_the_next_release_has_sources_where_this_one_has() -> None:
+    lines = packages.sources(TARGETS + "http://x/|bookworm-updates|main|Packages|/k", "amd64")
+    assert packages.of_next_release(lines) == (
+        "deb [arch=amd64] http://mirror.example/debian/ trixie main\n"
+        "deb [arch=amd64 signed-by=/usr/share/keyrings/archive.gpg]"
+        " http://mirror.example/debian/ trixie contrib\n"
+    )
+    assert packages.of_next_release("deb [arch=amd64] http://x/ sid main\n") == ""
+
+
+def test_a_machine_without_a_next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "run", lambda *_, **__: "http://x/|sid|main|Packages|\n")
+    with pytest.raises(Unavailable, match="next release"):
+        packages.next_release.__wrapped__(tmp_path)
+
+
 def test_an_index_read_in_part_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(command: Sequence[str | Path], **_: Any) -> str:
         match [str(word) for word in command]:

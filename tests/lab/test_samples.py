@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from crashext import open_dump
-from crashext.arch import architecture_of
+from crashext.arch import architecture_of, notes_of
 from crashext.locate import locate
 from crashext.symbols.vmlinux import Vmlinux
 
@@ -28,7 +28,7 @@ def truth(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 def _dumps(truth: dict[str, Any]) -> list[Path]:
-    return [SAMPLES / name for name in truth["dumps"]]
+    return [SAMPLES / name for name in (*truth["dumps"], *truth.get("captures", ()))]
 
 
 def test_there_are_samples() -> None:
@@ -60,7 +60,7 @@ def test_its_notes_are_the_vcpus(truth: dict[str, Any]) -> None:
         with open_dump(str(path)) as dump:
             arch = architecture_of(dump.arch)
             assert arch is not None
-            cpus = arch.cpus(dump.notes)
+            cpus = arch.cpus(notes_of(dump))
         found = [{"ip": cpu.pc, **cpu.registers} for cpu in cpus]
         if cpus:
             assert [{n: each[n] for n in wanted[0]} for each in found] == wanted

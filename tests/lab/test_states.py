@@ -31,7 +31,7 @@ def test_no_published_row_of_ours_is_wrong() -> None:
 
 
 def test_each_architecture_has_its_guests_published() -> None:
-    arch_of = {s.name: s.arch for s in SCENARIOS}
+    arch_of = {s.name: s.arch for s in SCENARIOS if not s.captures}
     arch_of |= {d.name: arch_of[d.parent] for d in DERIVED}
     parts = re.split(r"^## (\w+)$", PAGE.read_text(), flags=re.MULTILINE)
     tables = dict(zip(parts[1::2], map(published, parts[2::2]), strict=True))
