@@ -16,6 +16,7 @@ from .intervals import Piece, few
 from .source import Source
 
 _CHUNK = 1 << 20
+_BATCH = 256  # small parts that one thread searches at a time
 
 
 class PlainDump(Dump):
@@ -78,13 +79,15 @@ class PlainDump(Dump):
         """Addresses of the pages that hold a mark, see :meth:`Dump.pages_with`."""
         from .marks import in_chunk, spread
 
-        def search(part: tuple[int, int, int]) -> tuple[int, list[int]]:
-            start, place, size = part
-            chunk = self._source.pread(place, size)
-            return start, [start + at for at in in_chunk(chunk, self.page_size, marks)]
+        def search(batch: list[tuple[int, int, int]]) -> tuple[int, list[int]]:
+            found: list[int] = []
+            for start, place, size in batch:
+                chunk = self._source.pread(place, size)
+                found += [start + at for at in in_chunk(chunk, self.page_size, marks)]
+            return batch[0][0], found
 
         end = max((r.end for r in self.ram), default=1)
-        for count, (start, found) in enumerate(spread(search, self._parts())):
+        for count, (start, found) in enumerate(spread(search, self._batches())):
             if progress is not None and count % 64 == 0:
                 progress(start / end)
             yield from found
@@ -95,6 +98,19 @@ class PlainDump(Dump):
             skip = -first % self.page_size
             for at in range(skip, size, _CHUNK):
                 yield first + at, place + at, min(_CHUNK, size - at)
+
+    def _batches(self) -> Iterator[list[tuple[int, int, int]]]:
+        """The parts, small ones together: handing one to another thread takes 0.1 ms."""
+        batch: list[tuple[int, int, int]] = []
+        size = 0
+        for part in self._parts():
+            batch.append(part)
+            size += part[2]
+            if size >= _CHUNK or len(batch) == _BATCH:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
 
     def _written(self) -> Iterator[tuple[int, int, int]]:
         """The extents without the holes of the file; pages that begin in one are kept."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..errors import CorruptDump, MissingMemory, TruncatedPage
-from .base import Dump, Range, Stretch
+from .base import Dump, Kind, Range, Stretch
 from .cache import PageCache
 from .codecs import CODECS, DecodeError, decoding_steps
 from .intervals import Piece, few, union
@@ -20,6 +20,8 @@ from .qevm_pages import ABSENT, DELTA, FILLED, PACKED, PageIndex
 from .qevm_stream import Stream, walk
 from .source import Source
 from .xbzrle import HEADER, applied
+
+_RUN = 64  # steps of work that a run of pages takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,17 +210,21 @@ class MappedDump(QevmDump, PlainDump):
 
     def _memory(self) -> Iterator[Piece]:
         """The pages that the bitmaps have, see :meth:`PlainDump._memory`."""
+        work = self._source.work("searching its pages")
         for paddr, index, count in self._runs():
+            # A bit that is set costs no byte on disk; its page should.
+            work.spend(_RUN + count)
             yield Piece(paddr, paddr + count * self.page_size, self._pages[index])
 
     def _held(self) -> Iterator[Stretch]:
-        """Likewise; all others are zeros, see :meth:`Dump.stretches`."""
+        """Likewise; all others are zeros if a bitmap was written, see :meth:`Dump.stretches`."""
+        rest: Kind = "zero" if self._pages.unset == FILLED else "stored"
         at = 0
         for start, end, _ in self._memory():
-            yield Stretch(at, start, "zero")
+            yield Stretch(at, start, rest)
             yield Stretch(start, end, "stored")
             at = end
-        yield Stretch(at, self.ram[-1].end, "zero")
+        yield Stretch(at, self.ram[-1].end, rest)
 
     def _extents(self) -> Iterator[tuple[int, int, int]]:
         """Likewise, cut off where the file ends, see :meth:`PlainDump._extents`."""

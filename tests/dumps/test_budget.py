@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -143,6 +144,22 @@ def test_a_long_description_of_devices(tmp_path: Path) -> None:
     image += b"\x06" + struct.pack(">I", len(text)) + text
     taken = assert_cheap(write(tmp_path / "qevm", image), "detect")
     assert taken.status == 0
+
+
+@pytest.mark.parametrize("bits", [b"\x55", b"\xff"])
+def test_bits_of_pages_that_are_holes(tmp_path: Path, bits: bytes) -> None:
+    """A bitmap is small, what it says that there is to search is not."""
+    length = 64 << 30
+    image = Qevm([{}], {"pc.ram": 4096}, mapped=True).write()
+    at = image.index(b"\x06pc.ram") + 7
+    total = struct.pack(">Q", length | 4)
+    head = image[: at - 15] + total + image[at - 7 : at] + struct.pack(">Q", length)
+    bitmap = bits * (length >> 15)
+    place = 1 << 30
+    head += struct.pack(">I3Q", 1, 4096, len(head) + 28, place) + bitmap
+    path = write(tmp_path / "qevm", head)
+    os.truncate(path, place + length)
+    physbase(path)
 
 
 # -- holes
