@@ -8,6 +8,7 @@ import struct
 import pytest
 
 from crashext import CorruptDump, MissingMemory, Range, TruncatedPage, UnsupportedDump
+from crashext.dumps.base import Stretch
 from crashext.dumps.qevm import MappedDump
 
 from .conftest import Opener, page
@@ -32,6 +33,8 @@ def test_pages_and_zeros(opened: Opener) -> None:
         assert dump.stored == tuple(
             Range(a * 4096, b * 4096) for a, b in ((0, 3), (5, 6), (63, 65), (130, 131))
         )
+        zeros = {s for s in dump.stretches() if s.kind == "zero"}
+        assert Stretch(3 * 4096, 5 * 4096, "zero") in zeros and len(zeros) == 4
         heads = {n * 4096: page(n)[:16] for n in PAGES if n != 7}
         assert dict(dump.page_heads(16)) == heads
         assert list(dump.pages_with([(5, page(63)[5:16])])) == [63 * 4096]
@@ -71,6 +74,7 @@ def test_without_its_bitmap_nothing_is_zeros(opened: Opener) -> None:
     image[bitmap] = bytes(32)
     dump = opened(bytes(image))
     assert not dump.complete and dump.stored == ()
+    assert list(dump.stretches()) == [Stretch(0, 200 * 4096, "stored")]
     with pytest.raises(TruncatedPage):
         dump.read(0, 4096)
 
