@@ -83,7 +83,8 @@ plugin-arm64: ## build the plugin for that crash, into build/emulated-arm64
 	@$(MAKE) --no-print-directory plugin CROSS=aarch64-linux-gnu- \
 		PLUGIN_FOLDER=build/emulated-arm64 CRASH=$(ROOT_ARM64)/emulated/crash \
 		CRASH_INCLUDE=$(ROOT_ARM64)/usr/include/crash \
-		PYTHON_PROGRAM=$(CURDIR)/$(ROOT_ARM64)/emulated/python3
+		PYTHON_PROGRAM=$(CURDIR)/$(ROOT_ARM64)/emulated/python3 \
+		CRASH_PROGRAM=$(CURDIR)/$(ROOT_ARM64)/emulated/crash
 
 .PHONY: unit
 unit: setup ## unit tests alone, on the committed samples

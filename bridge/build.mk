@@ -10,7 +10,8 @@
 #
 # builds for another architecture with the compiler aarch64-linux-gnu-gcc, into
 # build/aarch64-linux-gnu or the folder PLUGIN_FOLDER.  The crash there is taken to be of
-# the version installed here; PYTHON_PROGRAM is its python3.
+# the version installed here; PYTHON_PROGRAM is its python3, CRASH_PROGRAM what a session is
+# started again as, if that isn't the program that it runs.
 
 CRASH ?= crash
 CRASH_INCLUDE ?= /usr/include/crash
@@ -24,6 +25,7 @@ PLUGIN_FOLDER ?= build/$(patsubst %-,%,$(notdir $(CROSS)))
 PYTHON_PROGRAM ?= $(PLUGIN_PYTHON)
 endif
 PLUGIN_FOLDER ?= .
+CRASH_PROGRAM ?= /proc/self/exe
 # Its own program where this is a virtual environment's.
 PYTHON_PROGRAM ?= $(shell $(PLUGIN_PYTHON) -c "import sys; print(sys._base_executable)")
 
@@ -53,7 +55,7 @@ $(SHIM): bridge/qemufix.c bridge/help.h bridge/build.mk
 
 $(HOST): $(HOST_SOURCES) $(wildcard bridge/*.h) bridge/build.mk
 	@mkdir -p $(@D)
-	$(CC) $(CRASH_CFLAGS) -DPYTHON_PROGRAM='"$(PYTHON_PROGRAM)"' -shared -o $@ $(HOST_SOURCES) $(LDFLAGS)
+	$(CC) $(CRASH_CFLAGS) -DPYTHON_PROGRAM='"$(PYTHON_PROGRAM)"' -DCRASH_PROGRAM='"$(CRASH_PROGRAM)"' -shared -o $@ $(HOST_SOURCES) $(LDFLAGS)
 
 ifneq ($(PLUGIN_FOLDER),.)
 # The package goes along: it finds itself by the plugin's folder.

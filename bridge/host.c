@@ -58,6 +58,20 @@ static void print_extensions(FILE *to)
 		fact(to, "extension", ext->filename);
 }
 
+/* A process in an emulator can't learn it from another one: /proc has the emulator's. */
+static void print_command_line(FILE *to)
+{
+	FILE *from = fopen("/proc/self/cmdline", "re");
+	char *argument = NULL;
+	size_t size = 0;
+
+	while (from && getdelim(&argument, &size, '\0', from) > 0)
+		fact(to, "argument", argument);
+	free(argument);
+	if (from)
+		fclose(from);
+}
+
 void print_facts(FILE *to)
 {
 	number(to, "protocol", QFX_PROTOCOL);
@@ -68,6 +82,7 @@ void print_facts(FILE *to)
 	fact(to, "namelist", pc->namelist);
 	print_session(to);
 	print_extensions(to);
+	print_command_line(to);
 }
 
 struct physical_read {

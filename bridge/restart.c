@@ -150,7 +150,7 @@ int run_restart(const char *args, size_t size, const char *script, size_t script
 	if (return_input())
 		return error(INFO, "can't keep the waiting input: %s\n", strerror(errno)), -1;
 	reset_process(script_fd);
-	execv("/proc/self/exe", argv);
+	execv(CRASH_PROGRAM, argv);
 	error(INFO, "can't start crash again: %s\n", strerror(errno));
 	return -1;
 }

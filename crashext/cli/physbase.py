@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import click
 
@@ -16,6 +16,8 @@ from .render import location_text
 if TYPE_CHECKING:
     from ..dumps.base import Dump
     from ..locate.result import Location
+    from ..session.apply import Shown
+    from ..session.host import Host
     from .job import Job
 
 #: What names a kernel: its id in the list (a place in memory), or its part in what happened.
@@ -49,7 +51,13 @@ def run_physbase(job: Job, options: Options) -> int:
         from ..session.apply import apply
 
         job.out.flush()
-        apply(job.session, answer, dry_run=options.dry_run, restart=options.restart)
+        apply(
+            job.session,
+            answer,
+            repaired=lambda: _repaired(job, options),
+            dry_run=options.dry_run,
+            restart=options.restart,
+        )
     return 0
 
 
@@ -76,6 +84,33 @@ def check_damage(dump: Dump, answer: Location) -> None:
         raise CorruptDump(
             f"the file is incomplete, no kernel is in what is there ({why})", path=dump.path
         )
+
+
+def _repaired(job: Job, options: Options) -> Shown:
+    """Show the session's dump as crash takes it, for as long as the session's process lives."""
+    import os
+
+    from ..launch.case import Case
+    from ..launch.crash import Crash
+    from ..launch.given import give
+    from ..locate import finding
+    from ..session.apply import Shown
+    from ..session.reader import CrashDump, dump_files
+
+    session, vmlinux = cast("Host", job.session), _vmlinux(job, options)
+    how = _how(options)
+    with (
+        Progress(job.err) as progress,
+        job.open_dump((), progress) as dump,
+        finding(dump, vmlinux=vmlinux, progress=progress, **how) as found,
+    ):
+        if isinstance(dump, CrashDump):
+            raise SessionError("not applied, nothing was changed: only crash reads this dump")
+        case = Case(tuple(dump_files(session)), dump, found, session.namelist)
+        want, why = Crash().wants(case)
+        if want == "file":
+            return Shown((), "")
+        return Shown(*give(case, want, why, reader=os.getppid(), progress=progress))
 
 
 def _how(options: Options) -> dict[str, Any]:

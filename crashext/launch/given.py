@@ -40,15 +40,27 @@ def prepare(
         UnreadableDump: neither a view nor a copy can be made.
     """
     want, why = tool.wants(case)
-    files, said = case.paths, ""
-    if want != "file":
-        try:
-            source = image(case, want)
-        except RepairError as problem:
-            raise LaunchError(f"{why}: it can't be repaired: {problem}") from None
-        view = View(_VIEW) if show_only else show(source, progress=progress)
-        files, said = (view.path,), f"{why}: {_given(view, want)}"
+    if want == "file":
+        files, said = case.paths, ""
+    elif show_only:
+        image(case, want, why)
+        files, said = (_VIEW,), f"{why}: {_given(View(_VIEW), want)}"
+    else:
+        files, said = give(case, want, why, reader=None, progress=progress)
     return Ready([*program, *tool.arguments(case, files, options)], said)
+
+
+def give(
+    case: Case, want: Want, why: str, *, reader: int | None, progress: Progress | None
+) -> tuple[tuple[str, ...], str]:
+    """The files for the process ``reader``, this one if None, and what there is to say.
+
+    Raises:
+        LaunchError: too little is known for a repair.
+        UnreadableDump: neither a view nor a copy can be made.
+    """
+    view = show(image(case, want, why), reader=reader, progress=progress)
+    return (view.path,), f"{why}: {_given(view, want)}"
 
 
 def _given(view: View, want: Want) -> str:
@@ -58,11 +70,19 @@ def _given(view: View, want: Want) -> str:
     return f"it is shown the dump {kind}, {view.path}"
 
 
-def image(case: Case, want: Want) -> Source:
-    """The bytes of what the tool wants."""
-    mends = want == "mended" or isinstance(case.dump, ElfDump)
-    if mends and not case.plan.unmendable:
-        return case.plan.mended()
+def image(case: Case, want: Want, why: str) -> Source:
+    """The bytes of what the tool wants.
+
+    Raises:
+        LaunchError: too little is known for a repair.
+    """
     from ..repair.view.elf_image import ElfImage
 
-    return ElfImage(case.dump, case.plan.headers)
+    try:
+        plan = case.plan
+        mends = want == "mended" or isinstance(case.dump, ElfDump)
+        if mends and case.dump.source is not None and not plan.unmendable:
+            return plan.mended()
+        return ElfImage(case.dump, plan.headers)
+    except RepairError as problem:
+        raise LaunchError(f"{why}: it can't be repaired: {problem}") from None

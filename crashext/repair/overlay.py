@@ -40,7 +40,7 @@ class Overlay(Source):
         self, inner: Source, patches: Sequence[Patch], budget: Budget | None = None
     ) -> None:
         """Put ``patches`` over ``inner``; ``budget`` is that of ``inner`` if not given."""
-        self._inner = inner
+        self.inner = inner
         self.patches = tuple(patches)
         self.path = inner.path
         self.budget = budget or inner.budget
@@ -53,7 +53,7 @@ class Overlay(Source):
     def pread(self, offset: int, size: int) -> bytes:
         """Bytes of the overlaid file, see :meth:`crashext.dumps.source.Source.pread`."""
         size = max(min(size, self.size - offset), 0)
-        below = self._inner.pread(offset, size)
+        below = self.inner.pread(offset, size)
         over = [p for p in self.patches if p.offset < offset + size and offset < p.end]
         if not over and len(below) == size:
             return below
@@ -68,15 +68,15 @@ class Overlay(Source):
     def holds(self, offset: int, size: int) -> bool:
         """Whether the bytes are there, see :meth:`crashext.dumps.source.Source.holds`."""
         covered = any(p.offset <= offset and offset + size <= p.end for p in self.patches)
-        return covered or self._inner.holds(offset, size)
+        return covered or self.inner.holds(offset, size)
 
     def identity(self) -> tuple[object, ...]:
         """That of the file, and the patches."""
         import hashlib
 
         digest = hashlib.sha256(repr(self.patches).encode()).hexdigest()
-        return *self._inner.identity(), digest
+        return *self.inner.identity(), digest
 
     def close(self) -> None:
         """Close the file."""
-        self._inner.close()
+        self.inner.close()

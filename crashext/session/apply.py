@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..arch import architecture_of
 from ..arch.base import MASK64
@@ -22,12 +23,31 @@ LIMIT = 120.0
 LIMIT_VARIABLE = "QEMUFIX_TIME_LIMIT"
 
 
-def apply(host: Host, location: Location, *, dry_run: bool = False, restart: bool = False) -> None:
+class Shown(NamedTuple):
+    """What crash is to be started again on; ``said`` is what there is to say of it."""
+
+    files: Sequence[str]
+    said: str
+
+
+Repaired = Callable[[], Shown]
+"""Shows the session's dump repaired, until the session's process has ended."""
+
+
+def apply(
+    host: Host,
+    location: Location,
+    *,
+    repaired: Repaired | None = None,
+    dry_run: bool = False,
+    restart: bool = False,
+) -> None:
     """Put the session right, or say why that can't be done or need not be.
 
     Args:
         host: the session.
         location: an answer with ``found``.
+        repaired: called where crash has to be started again on a repaired dump; refused where None.
         dry_run: only say what would be done.
         restart: start crash again even where the session could be changed as it runs.
 
@@ -49,11 +69,11 @@ def apply(host: Host, location: Location, *, dry_run: bool = False, restart: boo
         host.write(f"The session has {values} already: nothing to change.\n")
         return
     lacks = _crash_lacks(location)
+    if lacks and repaired is None:
+        raise SessionError(f"not applied, nothing was changed: {lacks}; this needs a repaired dump")
     if lacks:
-        raise SessionError(
-            f"not applied, nothing was changed: {lacks}; this needs a repaired dump, one with "
-            "VMCOREINFO in it"
-        )
+        _on_repaired(host, location, values, lacks, None if dry_run else repaired)
+        return
     phys_base = location.phys_base if host.can_reinit and not restart else None
     if dry_run:
         host.write(f"Would {_deed(phys_base is not None)} with {values}.\n{_was(host)}")
@@ -61,7 +81,24 @@ def apply(host: Host, location: Location, *, dry_run: bool = False, restart: boo
         host.write(f"Re-initialising the session with {values}.\n")
         host.reinit(phys_base, kaslr_offset, _limit())
     else:
-        _restart(host, location, values, asked_for=restart)
+        if not restart:
+            host.write("This session can't be re-initialised as it runs, so crash starts again.\n")
+        _restart(host, location, values)
+
+
+def _on_repaired(
+    host: Host, location: Location, values: str, lacks: str, repaired: Repaired | None
+) -> None:
+    """Start crash again on the dump repaired: there its options do not suffice."""
+    host.write(f"{lacks[:1].upper()}{lacks[1:]}: it has to start again on a repaired dump.\n")
+    if repaired is None:
+        host.write(f"Would start crash again with {values}.\n{_was(host)}")
+        return
+    _check_first(location)
+    shown = repaired()
+    if shown.said:
+        host.write(f"{printable(shown.said)}\n")
+    _restart(host, location, values, shown.files)
 
 
 def _place(phys_base: int | None, voffset: int) -> str:
@@ -142,15 +179,18 @@ def _gate(host: Host, voffset: int, kaslr_offset: int) -> None:
         )
 
 
-def _restart(host: Host, location: Location, values: str, *, asked_for: bool) -> None:
-    from .restart import restart
-
+def _check_first(location: Location) -> None:
+    """A restart that did not help is not repeated."""
     if os.environ.get(MARKER):
         raise SessionError(
             "crash was started again already and is not right yet: "
             f"start it by hand with {' '.join(location.crash_args)}"
         )
-    if not asked_for:
-        host.write("This session can't be re-initialised as it runs, so crash starts again.\n")
+
+
+def _restart(host: Host, location: Location, values: str, files: Sequence[str] = ()) -> None:
+    from .restart import restart
+
+    _check_first(location)
     host.write(f"Starting crash again with {values}.\n")
-    restart(host, location.crash_args)
+    restart(host, location.crash_args, files)

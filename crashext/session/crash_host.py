@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Sequence
-from pathlib import Path
 
 from ..arch.base import MASK64
 from ..errors import SessionError
@@ -44,6 +42,7 @@ class CrashHost:
         pairs = [_text(fact).partition("=") for fact in facts.split(b"\0") if fact]
         self._facts = {name: value for name, _, value in pairs}
         self._extensions = [value for name, _, value in pairs if name == "extension"]
+        self._arguments = [value for name, _, value in pairs if name == "argument"]
         if self._facts.get("protocol") != str(PROTOCOL):
             raise SessionError("_host.so and this package are not of one version: run make again")
         built_for = self._facts["built_for"]
@@ -145,9 +144,8 @@ class CrashHost:
             raise SessionError("crash can't be started again from here")
 
     def command_line(self) -> list[str]:
-        """The argv of the session's process, which is our parent."""
-        raw = Path(f"/proc/{os.getppid()}/cmdline").read_bytes()
-        return [_text(arg) for arg in raw.removesuffix(b"\0").split(b"\0")]
+        """The argv of the session's process."""
+        return list(self._arguments)
 
     def pending_script(self) -> bytes:
         """The rest of the input file that the command comes from."""

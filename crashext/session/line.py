@@ -9,7 +9,7 @@ from enum import IntEnum
 
 from ..errors import SessionError
 
-PROTOCOL = 1  # QFX_PROTOCOL
+PROTOCOL = 2  # QFX_PROTOCOL
 LINE_FD = 3
 MAX_REQUEST = 1 << 20
 MAX_READ = 1 << 16

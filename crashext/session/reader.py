@@ -35,7 +35,7 @@ def open_session_dump(host: Host, **limits: Any) -> Dump:
     if host.dumpfile is None:
         raise SessionError("this session is on a live system; there is no dump to look at")
     try:
-        return open_dump(*_files(host, host.dumpfile), **limits)
+        return open_dump(*dump_files(host), **limits)
     except (UnknownFormat, UnsupportedDump) as problem:
         ram = _probe(host)
         if not ram:
@@ -43,8 +43,9 @@ def open_session_dump(host: Host, **limits: Any) -> Dump:
         return CrashDump(host, ram, str(problem))
 
 
-def _files(host: Host, dumpfile: str) -> list[str]:
+def dump_files(host: Host) -> list[str]:
     """The dump's file, or all files of a split kdump: crash itself names only the last."""
+    dumpfile = host.dumpfile or ""
     start = _start(dumpfile)
     if not start.startswith(_SPLIT_MAGICS):
         return [dumpfile]

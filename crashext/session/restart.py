@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from .reader import dump_files
+
 if TYPE_CHECKING:
     from .host import Host
 
@@ -52,10 +54,16 @@ def _kept(option: str, value: str | None, placed: set[str], keep_script: bool) -
 
 
 def new_command_line(
-    old: Sequence[str], crash_args: Sequence[str], *, keep_script: bool = False
+    old: Sequence[str],
+    crash_args: Sequence[str],
+    *,
+    keep_script: bool = False,
+    files: Sequence[str] = (),
+    instead_of: Sequence[str] = (),
 ) -> list[str]:
     """The argv for the new crash: the old one, with ``crash_args`` for its translation.
 
+    ``files`` are the dump's, where those are not ``instead_of`` any longer.
     ``keep_script`` keeps ``-i FILE``: true when crash has not begun to run it.
     """
     placed = {word.partition("=")[0] for word in crash_args}
@@ -64,6 +72,8 @@ def new_command_line(
         for option, value in _options(old[1:])
         for word in _kept(option, value, placed, keep_script)
     ]
+    if files:
+        kept = [word for word in kept if word not in instead_of] + list(files)
     return [old[0], *crash_args, *kept]
 
 
@@ -80,11 +90,17 @@ def carry_over(host: Host) -> bytes:
     return start + (b"" if host.in_rc_file else host.pending_script())
 
 
-def restart(host: Host, crash_args: Sequence[str]) -> None:
-    """Start crash again with ``crash_args``.
+def restart(host: Host, crash_args: Sequence[str], files: Sequence[str] = ()) -> None:
+    """Start crash again with ``crash_args``, on ``files`` if there are any.
 
     A ``.crashrc`` that the command came from runs again as a whole, and an ``-i``
     file after it has not begun; otherwise what is left of the file is carried over.
     """
-    args = new_command_line(host.command_line(), crash_args, keep_script=host.in_rc_file)
+    args = new_command_line(
+        host.command_line(),
+        crash_args,
+        keep_script=host.in_rc_file,
+        files=files,
+        instead_of=dump_files(host) if files else (),
+    )
     host.restart(args, b"" if host.in_rc_file else carry_over(host))

@@ -21,6 +21,7 @@ class FakeSession:
 
     facts: dict[str, str] = field(default_factory=dict)
     extensions: tuple[str, ...] = ("./mpykdump.so", "./qemufix.so")
+    arguments: tuple[str, ...] = ("crash", "vmlinux", "guest.elf")
     memory: bytes = b""
     script: bytes | None = b""
     messages: list[str] = field(default_factory=list)
@@ -61,6 +62,7 @@ class FakeSession:
     def _answer(self, kind: int, data: bytes) -> bytes | None:
         if kind == Request.FACTS:
             pairs = [*self.facts.items(), *(("extension", name) for name in self.extensions)]
+            pairs += [("argument", word) for word in self.arguments]
             return b"".join(f"{name}={value}\0".encode() for name, value in pairs)
         if kind == Request.READ:
             paddr, size = struct.unpack("=QI", data)

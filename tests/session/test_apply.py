@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ import crashext.arch
 from crashext.errors import SessionError
 from crashext.locate import locate
 from crashext.locate.result import Location
-from crashext.session.apply import LIMIT, LIMIT_VARIABLE, apply
+from crashext.session.apply import LIMIT, LIMIT_VARIABLE, Shown, apply
 from crashext.session.restart import MARKER
 from tests.arch.toy import Toy
 
@@ -160,13 +161,48 @@ def elsewhere(location: Location, monkeypatch: pytest.MonkeyPatch) -> Location:
 
 @pytest.mark.parametrize("options", [{}, {"dry_run": True}, {"restart": True}])
 def test_where_options_do_not_suffice_nothing_is_done(
-    host: FakeHost, elsewhere: Location, options: dict[str, bool]
+    host: FakeHost, elsewhere: Location, options: dict[str, Any]
 ) -> None:
     host.can_reinit, host.phys_base = False, None
     with pytest.raises(SessionError, match="needs a repaired dump") as refused:
         apply(as_host(host), elsewhere, **options)
     assert "\n" not in str(refused.value)
     assert (host.reinits, host.restarts, host.out) == ([], [], "")
+
+
+def test_where_options_do_not_suffice_crash_starts_on_a_repaired_dump(
+    host: FakeHost, elsewhere: Location
+) -> None:
+    host.can_reinit, host.phys_base = False, None
+    shown = Shown(("/run/view/guest.elf",), "it is shown \x1b repaired")
+    apply(as_host(host), elsewhere, repaired=lambda: shown)
+    ((args, script),) = host.restarts
+    assert args[-2:] == ["vmlinux", "/run/view/guest.elf"] and "--minimal" not in args
+    assert b"extend ./qemufix.so" in script
+    assert "has to start again on a repaired dump" in host.out
+    assert "it is shown \\x1b repaired\n" in host.out
+    assert host.out.index("repaired\n") < host.out.index("Starting crash again with")
+
+
+def test_the_dump_itself_stays_where_it_is_right(host: FakeHost, elsewhere: Location) -> None:
+    host.can_reinit, host.phys_base = False, None
+    apply(as_host(host), elsewhere, repaired=lambda: Shown((), ""))
+    assert host.restarts[0][0][-2:] == ["vmlinux", "guest.elf"]
+
+
+def test_a_dry_run_repairs_nothing(host: FakeHost, elsewhere: Location) -> None:
+    host.can_reinit, host.phys_base = False, None
+    apply(as_host(host), elsewhere, repaired=lambda: pytest.fail("made"), dry_run=True)
+    assert "Would start crash again" in host.out and not host.restarts
+
+
+def test_a_repaired_dump_is_made_once(
+    host: FakeHost, elsewhere: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QEMUFIX_RESTARTED", "1")
+    host.can_reinit, host.phys_base = False, None
+    with pytest.raises(SessionError, match="started again already"):
+        apply(as_host(host), elsewhere, repaired=lambda: pytest.fail("made"))
 
 
 @pytest.mark.parametrize(("moved", "right"), [(0, True), (0x200000, False)])

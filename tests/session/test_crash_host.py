@@ -46,6 +46,7 @@ def test_facts() -> None:
         assert host.kimage_voffset is None
         assert host.settings == Settings(scroll=False, radix=16, debug=0)
         assert host.extensions() == ["./mpykdump.so", "./qemufix.so"]
+        assert host.command_line() == ["crash", "vmlinux", "guest.elf"]
 
 
 def test_what_there_is_not_is_none() -> None:

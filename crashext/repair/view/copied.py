@@ -8,13 +8,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import BinaryIO
 
-from ...dumps.source import Source
+from ...dumps.source import FileSource, Source
 from ...dumps.storage import Storage
 from ...errors import UnreadableDump
 from ...text import size_text
-
-_CHUNK = 1 << 20
-_HOLE = bytes(1 << 16)
+from ..overlay import Overlay
+from ..write.copying import copy_file, plain_of
+from ..write.elf_file import write_elf
+from ..write.sink import FileSink
+from .elf_image import ElfImage
 
 Progress = Callable[[str, float], None]
 
@@ -41,25 +43,22 @@ def copied(source: Source, progress: Progress | None) -> str:
 
 
 def _fill(output: BinaryIO, source: Source, storage: Storage, progress: Progress | None) -> bool:
-    """Write all of it, zeros as holes."""
-    if source.stored > storage.free():
+    """Write all of it, sharing what the file system can share."""
+    room = storage.free()
+    if source.stored > room:
         raise UnreadableDump(
-            f"a copy of it needs {size_text(source.stored)}, and {size_text(storage.free())} may "
-            f"be taken in {Storage.place()} (XDG_CACHE_HOME names another place)",
+            f"a copy of it needs {size_text(source.stored)}, and {size_text(room)} may be taken in "
+            f"{Storage.place()} (XDG_CACHE_HOME names another place)",
             path=source.path,
         )
-    for start, end in source.data(0, source.size):
-        for at in range(start, end, _CHUNK):
-            if progress is not None:
-                progress("Copying", at / source.size)
-            _write(output, at, source.pread(at, min(_CHUNK, end - at)))
-    output.truncate(source.size)
+    told = partial(progress, "Copying") if progress else None
+    if isinstance(source, ElfImage):
+        write_elf(source.dump, source.headers, FileSink(output.fileno()), progress=told)
+    elif isinstance(source, Overlay) and isinstance(source.inner, FileSource):
+        copy_file(source.inner.fileno(), output.fileno(), told)
+        for patch in source.patches:
+            output.seek(patch.offset)
+            output.write(patch.data)
+    else:
+        plain_of(source, FileSink(output.fileno()), told)
     return True
-
-
-def _write(output: BinaryIO, at: int, data: bytes) -> None:
-    for start in range(0, len(data), len(_HOLE)):
-        piece = data[start : start + len(_HOLE)]
-        if not _HOLE.startswith(piece):
-            output.seek(at + start)
-            output.write(piece)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from ...dumps.base import Dump
-from ...dumps.source import Source
+from ...dumps.source import FileSource, Source
 from ...errors import CorruptDump, MissingMemory
 from ..headers import Headers
-from ..overlay import source_of
 from ..write.elf_header import ElfHeaders
 from ..write.segments import Segments
 
@@ -25,11 +25,11 @@ class ElfImage(Source):
     """The bytes of the ELF core that ``dump`` would make, with ``headers``.
 
     What was left out of the dump is no memory of the core (p_filesz 0). What should be there
-    and can't be read is an error where it is read.
+    and can't be read is an error where it is read. ``dump`` and ``headers`` are those given.
     """
 
-    def __init__(self, dump: Dump, headers: Headers) -> None:
-        """Lay it out.
+    def __init__(self, dump: Dump, headers: Headers, paths: Sequence[str]) -> None:
+        """Lay out the core of ``dump``, which is in the files ``paths``.
 
         Raises:
             UnsupportedDump: there is no such ELF core, or its memory is in too many ranges.
@@ -41,7 +41,7 @@ class ElfImage(Source):
         place = -(-(notes_at + len(notes)) // _ALIGN) * _ALIGN
         loads = segments.loads(place, (), headers.mappings)
         start = bytes(packer.pack((notes_at, len(notes)), loads, count)) + notes
-        self._dump = dump
+        self.dump, self.headers, self._paths = dump, headers, tuple(paths)
         self._start = start.ljust(place, b"\0")
         self._places, self._paddrs = array("Q"), array("Q")
         self.size = place
@@ -74,7 +74,7 @@ class ElfImage(Source):
 
     def _memory(self, paddr: int, size: int) -> bytes:
         try:
-            return self._dump.read(paddr, size)
+            return self.dump.read(paddr, size)
         except MissingMemory as error:
             raise CorruptDump(str(error), path=self.path) from None
 
@@ -83,13 +83,12 @@ class ElfImage(Source):
         yield start, min(end, self.size)
 
     def identity(self) -> tuple[object, ...]:
-        """That of the file, and the headers."""
+        """That of the files, and the headers."""
         import hashlib
 
-        files = source_of(self._dump)
-        known = files.identity() if files is not None else (self.path,)
-        return *known, hashlib.sha256(self._start).hexdigest()
+        known = (FileSource(path).identity() for path in self._paths)
+        return *chain.from_iterable(known), hashlib.sha256(self._start).hexdigest()
 
     def close(self) -> None:
         """Close the dump."""
-        self._dump.close()
+        self.dump.close()
