@@ -105,7 +105,8 @@ def test_what_the_tool_is_given(tool: str, dump: Path, vmlinux: Path, file: bool
 
 @pytest.mark.parametrize("kind", ["gzip", "raw"])
 def test_crash_is_never_given_what_it_does_not_read(kind: str, tmp_path: Path) -> None:
-    path, options = tmp_path / "guest", ()
+    path = tmp_path / "guest"
+    options: tuple[str, ...] = ()
     if kind == "gzip":
         path.write_bytes(gzip.compress(KDUMP.read_bytes()))
     else:
