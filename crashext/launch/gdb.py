@@ -21,15 +21,17 @@ class Gdb:
     name = "gdb"
 
     def program(self, case: Case, chosen: str | None) -> list[str]:
-        """The one chosen; this machine's, or for other architectures one that has them all."""
+        """The one chosen; this machine's, for other architectures one that has them all."""
         if chosen is not None:
             return [chosen_program(chosen, "--gdb")]
-        names = ("gdb", _MULTIARCH)
-        if platform.machine() not in (case.arch.name, *case.arch.dump_arches):
-            names = (_MULTIARCH, "gdb")
-        found = in_path(*names)
+        own = platform.machine() in (case.arch.name, *case.arch.dump_arches)
+        found = in_path("gdb", _MULTIARCH) if own else in_path(_MULTIARCH)
         if found is None:
-            raise LaunchError(f"there is no gdb in PATH: install gdb or {_MULTIARCH}")
+            names = f"gdb or {_MULTIARCH}" if own else _MULTIARCH
+            raise LaunchError(
+                f"there is no gdb for {case.arch.name} in PATH: install {names}, or name one "
+                "with --gdb PROGRAM"
+            )
         return [found]
 
     def wants(self, case: Case) -> tuple[Want, str]:

@@ -81,8 +81,8 @@ def image(case: Case, want: Want, why: str) -> Source:
     try:
         plan = case.plan
         mends = want == "mended" or isinstance(case.dump, ElfDump)
-        if mends and case.dump.source is not None and not plan.unmendable:
+        if mends and plan.source is not None and not plan.unmendable:
             return plan.mended()
-        return ElfImage(case.dump, plan.headers)
+        return ElfImage(case.dump, plan.headers, case.paths)
     except RepairError as problem:
         raise LaunchError(f"{why}: it can't be repaired: {problem}") from None

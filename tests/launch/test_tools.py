@@ -129,8 +129,8 @@ def test_drgn(name: str, wrapped: dict[str, Path], tmp_path: Path) -> None:
     assert (release, first) == (truth["release"], "init") and int(tasks) > 20
 
 
-@pytest.mark.skipif(not shutil.which("gdb"), reason="gdb is not installed")
-@pytest.mark.parametrize("name", ["ovmf-4cpu.kdump", "ovmf-4cpu.elf", "gzip"])
+@pytest.mark.skipif(not shutil.which("gdb-multiarch"), reason="no gdb-multiarch")
+@pytest.mark.parametrize("name", ["ovmf-4cpu.kdump", "ovmf-4cpu.elf", "gzip", "arm64-4cpu.kdump"])
 def test_gdb(name: str, wrapped: dict[str, Path]) -> None:
     dump, vmlinux, truth = lab(name if "." in name else "ovmf-kaslr.kdump")
     commands = (
