@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -170,3 +171,37 @@ def test_signals_reach_crash(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     assert ended.exists()
+
+
+def test_ctrl_c_is_for_crash(tmp_path: Path) -> None:
+    """In a terminal: both are in the foreground, and the tool alone deals with it."""
+    text = 'trap "echo interrupted" INT; echo ready; read line; echo "got $line"; exit 5\n'
+    argv = [sys.executable, "-m", "crashext", "crash", "--crash", script(tmp_path / "it", text),
+            VMLINUX, SAMPLE]  # fmt: skip
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(ROOT)
+        os.execv(sys.executable, list(map(str, argv)))
+    seen = b""
+
+    def until(mark: bytes) -> None:
+        nonlocal seen
+        while mark not in seen:
+            seen += os.read(terminal, 4096)
+
+    until(b"ready\r\n")
+    os.write(terminal, b"\x03")
+    until(b"interrupted\r\n")
+    os.write(terminal, b"words\n")
+    until(b"got words\r\n")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+    os.close(terminal)
+
+
+@pytest.mark.parametrize("tool", ["crash", "drgn"])
+def test_what_python_ignores_the_tool_does_not(tool: str, tmp_path: Path) -> None:
+    """A tool's pipes end with SIGPIPE, as from a shell."""
+    text = "exec grep SigIgn /proc/self/status\n"
+    done = qemufix(tool, f"--{tool}", script(tmp_path / "it", text), VMLINUX, SAMPLE)
+    ignored = int(done.stdout.split()[-1], 16)
+    assert not ignored >> (signal.SIGPIPE - 1) & 1 and not ignored >> (signal.SIGXFSZ - 1) & 1
