@@ -14,10 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from crashext import open_dump
 from crashext.dumps.source import FileSource
+from crashext.repair.headers import Headers
 from crashext.repair.overlay import Overlay, Patch
 from crashext.repair.view import guard, places, show
-from tests.cli.test_cli import ROOT
+from crashext.repair.view.elf_image import ElfImage
+from tests.cli.test_cli import ROOT, SAMPLES
 
 SIZE = 3 << 20
 TAIL = b"behind the end"
@@ -223,3 +226,18 @@ def test_without_fuse_it_is_a_copy(
     assert copy.stat().st_mode & 0o777 == 0o600
     other = show(Overlay(FileSource(str(dump)), [Patch(5, b"FIVE")]))
     assert other.path != first.path
+
+
+def test_the_copy_of_an_elf_core_leaves_out_what_the_dump_left_out(
+    dump: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "_DEVICE", str(tmp_path / "none"))
+    path = SAMPLES / "ovmf-kaslr.kdump"
+    with open_dump(path) as given:
+        headers = Headers(given.arch, given.byte_order, 64, given.notes)
+        view = show(ElfImage(given, headers, [str(path)]))
+        assert view.why_copied
+        with open_dump(view.path) as core:
+            assert core.format == "elf" and core.stored == given.stored
+            for part in given.stored:
+                assert core.read(part.start, part.size) == given.read(part.start, part.size)

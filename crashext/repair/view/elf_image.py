@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+from ...budget import Budget
 from ...dumps.base import Dump
 from ...dumps.source import FileSource, Source
 from ...errors import CorruptDump, MissingMemory
@@ -51,6 +52,7 @@ class ElfImage(Source):
                 self._paddrs.append(first)
                 self.size += last - first
         self.path = dump.path
+        self.budget = Budget()
         self.stored = len(self._start) + sum(r.size for r in dump.stored)
         self.complete = dump.complete
         self.warnings = dump.warnings
