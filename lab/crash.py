@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from .errors import run
-from .sysroot import EMULATORS, make_root, root_folder
+from .sysroot import EMULATORS, make_root, program_for
 from .target import START_KERNEL_MAP, TARGETS
 
 #: Where a kernel is: ``kimage_voffset`` and KASLR offset.
@@ -48,11 +48,7 @@ def program(arch: str) -> str | None:
     """The crash that reads dumps of ``arch``, None where there is none."""
     if arch not in _QUESTIONS:
         return None
-    debian = TARGETS[arch].debian  # type: ignore[index]
-    if debian == run(["dpkg", "--print-architecture"]).strip():
-        return "crash"
-    emulated = root_folder(debian) / "emulated" / "crash"
-    return str(emulated) if emulated.exists() else None
+    return program_for(TARGETS[arch].debian, "crash")  # type: ignore[index]
 
 
 def make_programs(say: Callable[[str], None]) -> None:

@@ -2,7 +2,8 @@
 """The table of tools: what each makes of a dump before ``qemufix repair`` and after.
 
 A row is of one dump in one format. It is copied, and the copy repaired in place, so that it
-stays in the format that it is in.
+stays in the format that it is in; where repair says that some tools can only read a new file,
+one is written.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ FORMATS = ("elf", "kdump", "flat")
 #: the guest named in every format.
 EMULATED_CRASH = {"aarch64": "arm64-vmcoreinfo"}
 _JOBS = 2
+_NEW_FILE = "new file (-o)"  # in a warning of repair
 ROOT = Path(__file__).parents[1]
 
 
@@ -76,15 +78,18 @@ def rows_asked(folder: Path) -> list[Case]:
 
 
 def repaired(one: Case, folder: Path) -> Case:
-    """The case of a copy in ``folder`` that was repaired in place.
+    """The case of a copy in ``folder`` that was repaired in place, or of a new file there.
 
     Raises:
         LabError: ``qemufix repair`` failed.
     """
     copy = folder / one.dump.name
     run(["cp", "--sparse=always", "--reflink=auto", one.dump, copy])
-    options = [copy, "--in-place", "--json", "--vmlinux", one.vmlinux]
-    repair(options)
+    options: list[str | Path] = ["--json", "--vmlinux", one.vmlinux]
+    answer = repair([copy, "--in-place", *options])
+    if any(_NEW_FILE in warning for warning in answer["warnings"]):
+        copy = folder / f"new-{one.dump.name}"
+        repair([one.dump, "-o", copy, *options])
     return replace(one, dump=copy)
 
 
@@ -110,7 +115,8 @@ def look(one: Case, say: Callable[[str], None]) -> Row:
         right = guest.values(one, one.dump)
         before = {tool: ask(tool, one) for tool in tools}
         after = {tool: ask(tool, mended) for tool in tools}
-    row = Row(one.dump.stem, one.arch, one.format, right, before, after)
+    form = one.format + (", new file" if mended.dump.name != one.dump.name else "")
+    row = Row(one.dump.stem, one.arch, form, right, before, after)
     say(f"{one.dump.name}: " + "; ".join(f"{tool} {row.cell(tool)}" for tool in tools))
     return row
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Debian's crash of another architecture in a folder, with all that it and the plugin run on.
+"""Debian's crash and makedumpfile of another architecture in a folder, and what they run on.
 
 The packages are unpacked, not installed. ``emulated/`` in the folder has what starts the
 programs under QEMU's user mode: the plugin starts its Python by a script as well, so nothing
@@ -18,14 +18,23 @@ from .packages import CACHE, apt
 
 #: QEMU's user-mode emulator, by Debian's name of the architecture.
 EMULATORS = {"arm64": "qemu-aarch64-static"}
-#: What a command of the plugin needs, on an otherwise empty machine.
-PACKAGES = ("crash", "python3", "python3-click", "python3-pyelftools")
-PROGRAMS = ("crash", "python3")
+#: What a command of the plugin needs, on an otherwise empty machine, and makedumpfile, which
+#: reads dumps of the architecture that it was built for alone.
+PACKAGES = ("crash", "makedumpfile", "python3", "python3-click", "python3-pyelftools")
+PROGRAMS = ("crash", "makedumpfile", "python3")
 
 
 def root_folder(debian: str) -> Path:
     """Where the root of one of Debian's architectures is."""
     return CACHE / f"root-{debian}"
+
+
+def program_for(debian: str, program: str) -> str | None:
+    """What starts a program that was built for one of Debian's architectures; None if nothing."""
+    if debian == run(["dpkg", "--print-architecture"]).strip():
+        return program
+    emulated = root_folder(debian) / "emulated" / program
+    return str(emulated) if emulated.exists() else None
 
 
 def make_root(debian: str, say: Callable[[str], None]) -> Path:
@@ -35,7 +44,7 @@ def make_root(debian: str, say: Callable[[str], None]) -> Path:
         LabError: the packages can't be had or unpacked.
     """
     root = root_folder(debian)
-    if (root / "emulated").is_dir():
+    if all((root / "emulated" / program).exists() for program in PROGRAMS):
         say(f"root {debian}: in the cache")
         return root
     with TemporaryDirectory(prefix="root-", dir=CACHE) as folder:

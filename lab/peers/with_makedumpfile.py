@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """makedumpfile from the dump alone: the log, and filtering (``-c -d 31``).
 
-It reads a flattened file only to make it plain (``-R``), so that is done first, as its users do.
+It is built for one architecture, whose dumps it reads. A flattened file it reads only to make
+it plain (``-R``), so that is done first, as its users do.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from tempfile import TemporaryDirectory
 import crashext
 from crashext.errors import CrashExtError
 
+from ..sysroot import program_for
+from ..target import TARGETS
 from .case import Case, Outcome, Values, asked, ends, line_of
 
 TOOL = "makedumpfile"
@@ -19,18 +22,21 @@ TOOL = "makedumpfile"
 
 def ask(case: Case) -> Outcome:
     """The log's ends, and the release and the banner that a filtered dump has."""
+    program = program_for(TARGETS[case.truth["arch"]].debian, TOOL)
+    if program is None:
+        return Outcome(TOOL, None, problem="no makedumpfile of that architecture here")
     with TemporaryDirectory(prefix="lab-", dir=_roomy(case.dump)) as folder:
         dump, log, filtered = case.dump, Path(folder) / "log", Path(folder) / "filtered"
         if case.format == "flat":
             dump = Path(folder) / "plain"
-            done = asked([TOOL, "-R", dump], source=case.dump)
+            done = asked([program, "-R", dump], source=case.dump)
             if done.status:
                 return Outcome(TOOL, False, problem=_why(done.out + done.err))
-        done = asked([TOOL, "--dump-dmesg", dump, log])
+        done = asked([program, "--dump-dmesg", dump, log])
         if done.status:
             return Outcome(TOOL, False, problem=_why(done.out + done.err))
         first, last = ends(log.read_text(errors="replace").splitlines())
-        done = asked([TOOL, "-c", "-d", "31", dump, filtered], seconds=300)
+        done = asked([program, "-c", "-d", "31", dump, filtered], seconds=300)
         if done.status:
             return Outcome(TOOL, False, Values(first=first, last=last), _why(done.out + done.err))
         return _filtered(case, filtered, dump, Values(first=first, last=last))
