@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import LabError
+from ..target import TARGETS
 
 #: Bytes of a tool's answer that are looked at; a whole log has some 50 KB.
 _MOST_OUTPUT = 4 << 20
@@ -73,6 +74,11 @@ class Case:
     def arch(self) -> str:
         """As the truth files name it."""
         return str(self.truth["arch"])
+
+    @property
+    def byte_order(self) -> Literal["little", "big"]:
+        """The kernel's, which a dump's headers need not have."""
+        return TARGETS[self.truth["arch"]].byte_order
 
     @property
     def kaslr_offset(self) -> int:

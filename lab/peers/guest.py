@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import crashext
 from crashext.errors import CrashExtError
@@ -20,6 +19,8 @@ from .case import Case, Values, ends
 
 _LAB_MARK = "=== LAB"
 _NOTE_HEADER = 12
+#: Those whose page tables drgn 0.3 walks, by its names.
+_DRGN_ARCHS = {"x86_64": "X86_64", "aarch64": "AARCH64", "s390x": "S390X"}
 
 
 def values(case: Case, original: Path) -> Values:
@@ -43,15 +44,21 @@ def _tasks(case: Case, dump: crashext.Dump) -> int:
     """``nr_threads``: Linux kernel/fork.c counts every thread but the idle ones."""
     (symbol,) = FullVmlinux(case.vmlinux).symbols(["nr_threads"])
     raw = dump.read(case.paddr(symbol.value + case.kaslr_offset), 4)
-    return int.from_bytes(raw, dump.byte_order)
+    return int.from_bytes(raw, case.byte_order)
 
 
 def _log(case: Case, dump: crashext.Dump) -> list[str]:
-    """Its lines, by drgn, to which the truth's VMCOREINFO and this dump's memory are all."""
+    """Its lines, by drgn, to which the truth's VMCOREINFO and this dump's memory are all.
+
+    None of them where drgn does not know the page tables.
+    """
     import drgn
     from drgn.helpers.linux.printk import get_printk_records
 
-    program = drgn.Program(_platform(case))
+    if case.arch not in _DRGN_ARCHS:
+        return []
+    platform = drgn.Platform(getattr(drgn.Architecture, _DRGN_ARCHS[case.arch]))
+    program = drgn.Program(platform)
     for start, end in dump.ram:
         program.add_memory_segment(
             start, end - start, lambda paddr, size, _offset, _physical: dump.read(paddr, size), True
@@ -61,17 +68,6 @@ def _log(case: Case, dump: crashext.Dump) -> list[str]:
     return [record.text.decode(errors="replace") for record in get_printk_records(program)]
 
 
-def _platform(case: Case) -> Any:
-    import drgn
-
-    archs = {
-        "x86_64": drgn.Architecture.X86_64, "aarch64": drgn.Architecture.AARCH64,
-        "ppc64le": drgn.Architecture.PPC64, "s390x": drgn.Architecture.S390X,
-        "i386": drgn.Architecture.I386, "riscv64": drgn.Architecture.RISCV64,
-    }  # fmt: skip
-    return drgn.Platform(archs[case.arch])
-
-
 def _vmcoreinfo(case: Case, dump: crashext.Dump) -> bytes:
     """The text of the note where the guest says in /sys/kernel/vmcoreinfo that it is."""
     paddr = case.truth["vmcoreinfo_paddr"]
@@ -79,7 +75,7 @@ def _vmcoreinfo(case: Case, dump: crashext.Dump) -> bytes:
         raise LookupError("the guest did not tell where its VMCOREINFO is")
     at = int(paddr, 16)
     namesz, descsz = (
-        int.from_bytes(dump.read(at + offset, 4), dump.byte_order) for offset in (0, 4)
+        int.from_bytes(dump.read(at + offset, 4), case.byte_order) for offset in (0, 4)
     )
     return dump.read(at + _NOTE_HEADER + (namesz + 3 & ~3), min(descsz, dump.page_size))
 
@@ -87,7 +83,7 @@ def _vmcoreinfo(case: Case, dump: crashext.Dump) -> bytes:
 def _agree_with_console(original: Path, log: list[str]) -> None:
     """What the guest printed while it came up has to be in the log that was read."""
     console = original.with_suffix(".console")
-    if not console.exists():
+    if not console.exists() or not log:
         return
     text = console.read_text(errors="replace").partition(_LAB_MARK)[0]
     printed = re.findall(r"^\[ *\d+\.\d+\] (.+?)\s*$", text, re.MULTILINE)
