@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import crashext
+from crashext.dumps.kdump import KdumpDump
 from crashext.errors import CrashExtError
 
 from ..sysroot import program_for
@@ -48,11 +49,11 @@ def _filtered(case: Case, filtered: Path, dump: Path, log: Values) -> Outcome:
     try:
         with crashext.open_dump(str(filtered)) as opened:
             raw = opened.read(case.paddr(case.banner_vaddr), 512)
-            utsname = getattr(opened, "utsname", None)
+            assert isinstance(opened, KdumpDump)
+            release = opened.header.utsname.release
     except CrashExtError as error:
         return Outcome(TOOL, False, log, line_of(str(error)))
     banner = raw.partition(b"\0")[0].decode(errors="replace").strip()
-    release = utsname.release if utsname else None
     problem = None if after < before else "what it filtered is no smaller"
     values = Values(release, None, log.first, log.last, banner)
     return Outcome(TOOL, problem is None, values, problem)
