@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import reader
+from . import reader, repair
 from .measure import QEMUFIX, Figure, best, crash_script, environment, run
 
 DUMPS = Path("lab/dumps")
@@ -148,6 +148,8 @@ MEASURES: tuple[Callable[[], Iterator[Figure]], ...] = (
     memory,
     reader.reading,
     reader.flattened,
+    repair.repair_in_place,
+    repair.repair_new_file,
 )
 
 
