@@ -40,7 +40,8 @@ def published() -> list[Cell]:
         for line in text.splitlines():
             row = [cell.strip() for cell in line.strip("|").split("|")]
             if len(row) == 2 + len(PEERS) and row[0] not in ("dump", "---"):
-                cells += [Cell(arch, *row[:2], *pair) for pair in zip(PEERS, row[2:], strict=True)]
+                name, form, *words = row
+                cells += [Cell(arch, name, form, *x) for x in zip(PEERS, words, strict=True)]
     return cells
 
 
