@@ -139,7 +139,7 @@ def assert_old_or_new(course: Course, kind: str) -> None:
 
 
 def assert_comes_back(course: Course, faulty: Faulty, *, redo: bool) -> None:
-    """From the files as they are: undone they are the old ones; ``redo``: repaired, the new ones."""
+    """The files as they are, undone, are the old ones; ``redo``: repaired, they are the new."""
     place = course.place
     left = place.now()
     if left == course.old:
