@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import reader, repair
+from . import convert, reader, repair
 from .measure import QEMUFIX, Figure, best, crash_script, environment, run
 
 DUMPS = Path("lab/dumps")
@@ -150,6 +150,9 @@ MEASURES: tuple[Callable[[], Iterator[Figure]], ...] = (
     reader.flattened,
     repair.repair_in_place,
     repair.repair_new_file,
+    convert.converting,
+    convert.copies,
+    convert.written_memory,
 )
 
 

@@ -27,6 +27,7 @@ _FREE_RECORDS = 1 << 16
 _LEAST_AVERAGE = 64
 _RUN_SIZE = 160  # bytes of memory that indexing a run takes
 _HOLE = 1 << 20  # bytes: a smaller hole is read like data
+_BULK = 1 << 18  # bytes of the file that are read at a time when all of it is
 
 
 class _Runs:
@@ -216,6 +217,32 @@ class FlattenedSource(Source):
             for first, last in self._inner.data(place, place + stop - start):
                 yield start + first - place, start + last - place
             start = stop
+
+    def recorded(self) -> Iterator[tuple[int, memoryview]]:
+        """All that records give, in file order: place in the image and bytes, read in bulk.
+
+        Raises:
+            CorruptDump: the file ends before its end mark, or is no longer what was opened.
+        """
+        position, offset, left = _HEADER_SIZE, 0, 0
+        while True:
+            block = memoryview(self._inner.pread(position, _BULK))
+            at = min(left, len(block))
+            if at:
+                yield offset, block[:at]
+            offset, left = offset + at, left - at
+            while not left and len(block) - at >= _RECORD.size:
+                offset, left = _RECORD.unpack_from(block, at)
+                if offset < 0:
+                    return
+                at += _RECORD.size
+                size = max(min(left, len(block) - at), 0)
+                if size:
+                    yield offset, block[at : at + size]
+                offset, left, at = offset + size, left - size, at + size
+            if not at or left < 0:
+                raise CorruptDump("no whole record", path=self.path, offset=position)
+            position += at
 
     def holds(self, offset: int, size: int) -> bool:
         """Whether records give it: some are lost, see :meth:`Source.holds`."""

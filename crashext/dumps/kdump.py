@@ -99,8 +99,8 @@ class KdumpDump(PagedDump):
     def stored_pages(self, pfns: range) -> Iterator[tuple[int, Desc, bytes]]:
         """Frame, descriptor and bytes as stored of dumped pages, of frames that all are.
 
-        A page of zeros that others share comes without bytes; what the file doesn't have, or
-        no codec could decode, is left out.
+        The pages of zeros that share one come first and without bytes, then the others,
+        ascending; what the file doesn't have, or no codec could decode, is left out.
         """
         return self._pages.stored(pfns)
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ..dumps.flattened import FlattenedSource
 from ..errors import RepairError
 from .plan import Plan
-from .write.copying import copy_file, plain_of
+from .write.copying import copy_file, image_of, plain_of
 from .write.elf_file import write_elf
 from .write.kdump_file import write_kdump
 from .write.sink import FileSink, FlatSink, Sink
@@ -91,10 +91,12 @@ def _copied(plan: Plan, fd: int, progress: Callable[[float], None] | None) -> Wr
     """The dump's own bytes, a flattened file made plain, and the patches over them."""
     source, file = plan.source, plan.file
     assert source is not None
-    if file is None or isinstance(source, FlattenedSource):
+    if isinstance(source, FlattenedSource):
         written = plain_of(source, FileSink(fd), progress)
-    else:
+    elif file is not None:
         written = copy_file(file.fileno(), fd, progress)
+    else:
+        written = image_of(source, FileSink(fd), progress)
     for patch in plan.patches:
         done = 0
         while done < len(patch.data):

@@ -13,7 +13,7 @@ from ...dumps.storage import Storage
 from ...errors import UnreadableDump
 from ...text import size_text
 from ..overlay import Overlay
-from ..write.copying import copy_file, plain_of
+from ..write.copying import copy_file, image_of
 from ..write.elf_file import write_elf
 from ..write.sink import FileSink
 from .elf_image import ElfImage
@@ -60,5 +60,5 @@ def _fill(output: BinaryIO, source: Source, storage: Storage, progress: Progress
             output.seek(patch.offset)
             output.write(patch.data)
     else:
-        plain_of(source, FileSink(output.fileno()), told)
+        image_of(source, FileSink(output.fileno()), told)
     return True

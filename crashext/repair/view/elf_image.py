@@ -35,7 +35,7 @@ class ElfImage(Source):
         Raises:
             UnsupportedDump: there is no such ELF core, or its memory is in too many ranges.
         """
-        packer, segments = ElfHeaders(headers), Segments(dump)
+        packer, segments = ElfHeaders(headers, dump.path), Segments(dump)
         count = sum(1 for _ in segments.loads(0, (), headers.mappings))
         notes, _ = headers.notes_area()
         notes_at = packer.size(1 + count)

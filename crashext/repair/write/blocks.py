@@ -56,11 +56,12 @@ class Compress:
             if not page or page == zeros:
                 continue
             packed, code = encode(page), flag
-            if len(packed) >= block:
-                packed, code = page, 0
-            codes[index] = code | len(packed)
-            memory[used : used + len(packed)] = packed
-            used += len(packed)
+            size = len(packed)
+            if size >= block:
+                packed, size, code = page, block, 0
+            codes[index] = code | size
+            memory[used : used + size] = packed
+            used += size
         return codes
 
     def _alone(self, frame: int) -> tuple[bytes, int]:

@@ -47,13 +47,15 @@ def _zlib() -> Encode:
         import zlib
 
         return lambda page: zlib.compress(page, 1)
-    return lambda page: bytes(isal_zlib.compress(page, 1))
+    compress: Callable[[bytes, int], bytes] = isal_zlib.compress
+    return lambda page: compress(page, 1)
 
 
 def _lzo() -> Encode:
     import lzo
 
-    return lambda page: bytes(lzo.compress(page, 1, False))
+    compress: Callable[[bytes, int, bool], bytes] = lzo.compress
+    return lambda page: compress(page, 1, False)
 
 
 def _snappy() -> Encode:

@@ -8,8 +8,9 @@ import fcntl
 import os
 from collections.abc import Callable
 
+from ...dumps.flattened import FlattenedSource
 from ...dumps.source import Source
-from ...errors import UnreadableDump
+from ...errors import CorruptDump, UnreadableDump
 from .sink import FileSink, Sink
 from .written import Written
 
@@ -18,6 +19,7 @@ Progress = Callable[[float], None]
 _FICLONE = 0x40049409  # linux/fs.h, _IOW(0x94, 9, int)
 _STEP = 1 << 25  # bytes that the kernel copies at a time, between two looks at Ctrl-C
 _READ = 1 << 20
+_PARTS = 512  # records written at a time; the system takes 1024
 #: Two files of which one can't be copied so: other file systems, old kernels, special files.
 _NOT_SO = (errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY, errno.EBADF,
            errno.EPERM, errno.ETXTBSY)  # fmt: skip
@@ -78,13 +80,11 @@ def _some(source: int, out: int, at: int, size: int) -> int:
     return len(data)
 
 
-def plain_of(source: Source, sink: Sink, progress: Progress | None = None) -> Written:
-    """Write the image of ``source`` as it is: of a flattened file the dump inside.
-
-    What no record gives stays a hole.
+def image_of(source: Source, sink: Sink, progress: Progress | None = None) -> Written:
+    """Write the bytes of ``source``, whatever they come from.
 
     Raises:
-        UnreadableDump: the file ends before, or can't be read any longer.
+        UnreadableDump: there are fewer than there were.
         OSError: writing failed.
     """
     for start, end in source.data(0, source.size):
@@ -96,5 +96,31 @@ def plain_of(source: Source, sink: Sink, progress: Progress | None = None) -> Wr
             sink.write(at, data)
             if progress is not None:
                 progress((at + size) / source.size)
+    sink.finish(source.size)
+    return Written(bytes_written=sink.written)
+
+
+def plain_of(source: FlattenedSource, sink: Sink, progress: Progress | None = None) -> Written:
+    """Write the dump inside a flattened file; what no record gives stays a hole.
+
+    Raises:
+        CorruptDump: records are lost. Nothing in a plain file would tell what they held
+            from zeros: such a dump has to be converted page by page.
+        OSError: writing failed.
+    """
+    if not source.complete:
+        raise CorruptDump("the stream is cut off, so memory is lost", path=source.path)
+    start = end = done = 0
+    run: list[memoryview] = []
+    for offset, data in source.recorded():
+        if offset != end or len(run) == _PARTS:
+            sink.join(start, run)
+            start, run = offset, []
+        run.append(data)
+        end = offset + len(data)
+        done += len(data)
+        if progress is not None:
+            progress(min(done / source.size, 1.0))
+    sink.join(start, run)
     sink.finish(source.size)
     return Written(bytes_written=sink.written)

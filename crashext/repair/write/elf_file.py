@@ -19,7 +19,9 @@ from .written import Written
 
 _CHUNK = 1 << 21  # bytes of memory that are a worker's piece
 _ALIGN = 4096  # of the first memory in the file, so that holes and shared extents fit
-_SPARE = 1 << 15  # program headers for ranges that turn out to be unreadable
+# Program headers kept for ranges that turn out to be unreadable; a memory image has none,
+# unless its file shrinks meanwhile. Each takes four at most.
+_SPARE, _SPARE_OF_PLAIN, _EACH = 1 << 15, 16, 4
 _PAGE = 4096
 _ZEROS = bytes(_PAGE)
 
@@ -47,7 +49,7 @@ def write_elf(
         DumpError: the dump's file can't be read any longer.
         OSError: writing failed.
     """
-    packer, segments = ElfHeaders(headers), Segments(dump)
+    packer, segments = ElfHeaders(headers, dump.path), Segments(dump)
     if dump.ram and dump.ram[-1].end > packer.limit:
         raise UnsupportedDump(
             f"memory up to {dump.ram[-1].end:#x} does not go into an ELF core of "
@@ -56,20 +58,19 @@ def write_elf(
         )
     notes, _ = headers.notes_area()
     plain = isinstance(dump, PlainDump)
-    spare = 0 if plain and dump.complete else _SPARE
+    spare = _SPARE_OF_PLAIN if plain and dump.complete else _SPARE
     most = sum(1 for _ in segments.loads(0, (), headers.mappings)) + spare
-    notes_at = packer.size(1 + most)
-    place = -(-(notes_at + len(notes)) // _ALIGN) * _ALIGN
-    sink.write(notes_at, notes)
-    reading = _Reading(dump)
+    place = -(-(packer.size(1 + most) + len(notes)) // _ALIGN) * _ALIGN
     threads = 1 if plain else min(threads or cores(), -(-segments.size // _CHUNK))
-    copy = _Copy(sink, place, segments.size, progress)
-    with closing(in_order(reading, _chunks(dump), _CHUNK, threads)) as results:
+    copy = _Copy(sink, place, segments.size, spare // _EACH, progress)
+    with closing(in_order(_Reading(dump), _chunks(dump), _CHUNK, threads)) as results:
         for (piece, bad, zeros), memory in results:
             copy.add(piece, bad, zeros, memory)
-    lost = joined(copy.lost, spare // 4)
-    loads = list(segments.loads(place, lost, headers.mappings))
-    sink.write(0, packer.pack((notes_at, len(notes)), loads, len(loads)))
+    lost = copy.all_lost()
+    count = sum(1 for _ in segments.loads(place, lost, headers.mappings))
+    notes_at = packer.size(1 + count)
+    loads = segments.loads(place, lost, headers.mappings)
+    sink.write(0, packer.pack((notes_at, len(notes)), loads, count) + notes)
     sink.finish(place + segments.size)
     copy.result.bytes_written = sink.written
     return copy.result
@@ -130,20 +131,22 @@ class _Reading:
 
 
 class _Copy:
-    """Puts pieces to their places, and keeps count."""
+    """Puts pieces to their places, and keeps count; of ``most`` lost ranges at most."""
 
     def __init__(
         self,
         sink: Sink,
         place: int,
         total: int,
+        most: int,
         progress: Callable[[float], None] | None,
     ) -> None:
         self._sink = sink
         self._place = self._start = place
         self._total = total
+        self._most = most
         self._progress = progress
-        self.lost: list[tuple[int, int]] = []
+        self._lost: list[tuple[int, int]] = []
         self.result = Written()
 
     def add(self, piece: Stretch, bad: Sequence[_Bad], zeros: int, memory: memoryview) -> None:
@@ -154,13 +157,23 @@ class _Copy:
         self._place += size
         for start, end, left_out in bad:
             size -= end - start
-            if self.lost and self.lost[-1][1] == start:
-                self.lost[-1] = self.lost[-1][0], end
-            else:
-                self.lost.append((start, end))
+            self._lost.append((start, end))
             if not left_out:
                 self.result.lost(start)
+        if len(self._lost) > 4 * self._most:
+            self.all_lost()
         self.result.pages += size // _PAGE
         self.result.zero_pages += zeros
         if self._progress is not None:
             self._progress((self._place - self._start) / self._total)
+
+    def all_lost(self) -> list[tuple[int, int]]:
+        """The ranges that were lost, so many joined over what is readable between them that
+        there is a program header for each; that counts as unreadable, then.
+        """
+        before = sum(end - start for start, end in self._lost)
+        self._lost = joined(self._lost, self._most)
+        pages = (sum(end - start for start, end in self._lost) - before) // _PAGE
+        self.result.unreadable += pages
+        self.result.pages -= pages
+        return self._lost

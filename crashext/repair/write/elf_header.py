@@ -34,8 +34,8 @@ class ElfHeaders:
     makedumpfile have it, by which crash tells these cores from netdump's.
     """
 
-    def __init__(self, headers: Headers) -> None:
-        """Take the class, byte order and machine from ``headers``.
+    def __init__(self, headers: Headers, path: str) -> None:
+        """Take the class, byte order and machine from ``headers`` for the dump at ``path``.
 
         Raises:
             UnsupportedDump: no e_machine is known for the architecture.
@@ -43,7 +43,7 @@ class ElfHeaders:
         machine = machine_of(headers.arch, headers.bits)
         if machine is None:
             raise UnsupportedDump(
-                f"no ELF core for the architecture {headers.arch} of {headers.bits} bits", path="-"
+                f"no ELF core for the architecture {headers.arch} of {headers.bits} bits", path=path
             )
         self._machine = machine
         self._wide = headers.bits == 64

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import merge
 from typing import NamedTuple
 
 from ...dumps.base import Dump
@@ -11,6 +12,7 @@ from ...dumps.bitmap import Bitmap
 from ...errors import UnsupportedDump
 
 _MOST = 1 << 26  # bytes of a bitmap: 2 TiB in blocks of 4 KiB
+_PART = 1 << 18  # bytes of bitmaps that are looked at as one number
 
 
 class Span(NamedTuple):
@@ -47,45 +49,46 @@ class Frames:
                 f"{size} bytes: write an ELF core",
                 path=dump.path,
             )
-        exists, left_out, zeros = bytearray(size), bytearray(size), bytearray(size)
+        self.exists, self.dumped, self._zeros = bytearray(size), bytearray(size), bytearray(size)
+        left_out, self.filtered, self.count = self.dumped, False, 0
         for start, end in dump.ram:
-            _fill(exists, start // block, -(-end // block))
+            _fill(self.exists, start // block, -(-end // block))
         for start, end, kind in dump.stretches():
             if kind == "excluded":
+                self.filtered = True
                 _fill(left_out, start // block, -(-end // block))
             elif kind == "zero":
-                _fill(zeros, -(-start // block), end // block)
-        there, out = int.from_bytes(exists, "little"), int.from_bytes(left_out, "little")
-        dumped = there & ~out
-        self.exists = bytes(exists)
-        self.dumped = bytearray(dumped.to_bytes(size, "little"))
-        self.count = dumped.bit_count()
-        self.filtered = bool(out)
-        known = dumped & int.from_bytes(zeros, "little")
-        self._zero = Bitmap(known.to_bytes(size, "little"), self.max_mapnr)
-        self._other = Bitmap((dumped & ~known).to_bytes(size, "little"), self.max_mapnr)
+                _fill(self._zeros, -(-start // block), end // block)
+        for at in range(0, size, _PART):
+            part = slice(at, min(at + _PART, size))
+            there = _number(self.exists[part]) & ~_number(left_out[part])
+            self.dumped[part] = there.to_bytes(part.stop - at, "little")
+            self.count += there.bit_count()
 
     def spans(self, most: int) -> Iterator[Span]:
         """All dumped frames, ascending; of those to be read ``most`` at a time."""
-        zeros, others = self._zero.runs(), self._cut(most)
-        zero, other = next(zeros, None), next(others, None)
-        while zero or other:
-            if other is None or (zero and zero < other):
-                assert zero is not None
-                yield Span(*zero, True)
-                zero = next(zeros, None)
-            else:
-                yield Span(*other, False)
-                other = next(others, None)
-
-    def _cut(self, most: int) -> Iterator[tuple[int, int]]:
-        for first, last in self._other.runs():
-            for at in range(first, last, most):
-                yield at, min(at + most, last)
+        for at in range(0, len(self.dumped), _PART):
+            there = _number(self.dumped[at : at + _PART])
+            zeros = there & _number(self._zeros[at : at + _PART])
+            known = ((first, last, True) for first, last in _runs(zeros))
+            others = ((first, last, False) for first, last in _runs(there & ~zeros))
+            for first, last, zero in merge(known, others):
+                step = last - first if zero else most
+                for frame in range(at * 8 + first, at * 8 + last, step):
+                    yield Span(frame, min(frame + step, at * 8 + last), zero)
 
     def leave_out(self, frame: int) -> None:
         """Take a frame that can't be read out of the dumped ones."""
         self.dumped[frame >> 3] &= ~(1 << (frame & 7))
+
+
+def _number(bits: bytearray) -> int:
+    return int.from_bytes(bits, "little")
+
+
+def _runs(number: int) -> Iterator[tuple[int, int]]:
+    """The half-open runs of bits that are set, ascending."""
+    return Bitmap(number.to_bytes(_PART, "little"), 8 * _PART).runs()
 
 
 def _fill(bits: bytearray, first: int, last: int) -> None:

@@ -178,7 +178,7 @@ class _Writer:
         """Write what was known last."""
         self._flush()
         second = self._layout.bitmaps + self._layout.bitmap_size
-        self._sink.write(second, bytes(self._frames.dumped))
+        self._sink.write(second, self._frames.dumped)
         self._sink.finish(self._next)
         self._result.bytes_written = self._sink.written
         return self._result

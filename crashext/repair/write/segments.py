@@ -87,9 +87,9 @@ class Segments:
 
 
 def joined(ranges: Sequence[tuple[int, int]], most: int) -> list[tuple[int, int]]:
-    """Ascending ranges, joined over gaps so that ``most`` at most are left."""
+    """Ascending ranges, joined over gaps so that ``most`` at most are left, one at least."""
     kept, gap = list(close_up(ranges)), 1
-    while len(kept) > most:
+    while len(kept) > max(most, 1):
         gap *= 4
         kept = list(close_up(kept, gap))
     return kept

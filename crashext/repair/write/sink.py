@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 # makedumpfile's flattened format: struct makedumpfile_header in a block of 4096 bytes, then
 # struct makedumpfile_data_header (offset, buf_size) and data; -1, -1 at the end. Big-endian.
@@ -33,6 +33,12 @@ class Sink(ABC):
     def write(self, offset: int, data: Data) -> None:
         """Put ``data`` at ``offset`` of the image."""
 
+    def join(self, offset: int, parts: Sequence[Data]) -> None:
+        """Put ``parts`` one behind the other from ``offset`` on; zeros need not become holes."""
+        for part in parts:
+            self.write(offset, part)
+            offset += len(part)
+
     @abstractmethod
     def finish(self, size: int) -> None:
         """All is written, and the image has ``size`` bytes."""
@@ -52,6 +58,14 @@ class FileSink(Sink):
                 done = os.pwrite(self._fd, part, place)
                 place, part = place + done, part[done:]  # noqa: PLW2901
                 self.written += done
+
+    def join(self, offset: int, parts: Sequence[Data]) -> None:
+        """Write them at once."""
+        done = os.pwritev(self._fd, parts, offset)
+        self.written += done
+        if done < sum(map(len, parts)):
+            rest = memoryview(b"".join(parts))[done:]
+            self.write(offset + done, rest)
 
     def finish(self, size: int) -> None:
         """Give the file its size, should it end in a hole."""

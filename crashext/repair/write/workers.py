@@ -16,8 +16,8 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import ExitStack
-from itertools import islice
+from contextlib import ExitStack, suppress
+from itertools import count, islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
@@ -138,18 +138,15 @@ def _serve(
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     for other in closed:
         other.close()
-    turn = 0
-    while True:
-        try:
+    # The pipe ends or breaks when the parent has what it wants, or is gone.
+    with suppress(EOFError, OSError):
+        for turn in count():
             item = pipe.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            answer = True, work(item, slots[turn % _AHEAD])
-        except Exception as error:
-            answer = False, (type(error), error.args, vars(error))
-        turn += 1
-        pipe.send(answer)
+            try:
+                answer: tuple[bool, Any] = True, work(item, slots[turn % _AHEAD])
+            except Exception as error:
+                answer = False, (type(error), error.args, vars(error))
+            pipe.send(answer)
 
 
 def _rebuilt(kind: type[Exception], args: tuple[Any, ...], facts: dict[str, Any]) -> Exception:

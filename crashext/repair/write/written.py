@@ -10,14 +10,14 @@ _NAMED = 8
 
 @dataclass(slots=True)
 class Written:
-    """Counts of a new dump; pages are its blocks (4 KiB, or the dump's own, in an ELF).
+    """Counts of a new dump; its pages are the blocks of a kdump, 4 KiB in an ELF core.
 
     Attributes:
         bytes_written: what went to the file or stream, holes not counted.
         pages: how many have their contents in the new dump, zeros included.
         zero_pages: how many of those are all zero.
-        unreadable: how many exist in the guest and could not be read, so were left out; those
-            that the dump itself had left out are not counted.
+        unreadable: how many (of an ELF core: of the old dump's) exist in the guest and could
+            not be read, so were left out; those that the old dump lacks are not counted.
         addresses: of the first eight unreadable ones.
     """
 
