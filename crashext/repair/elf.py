@@ -44,7 +44,8 @@ def mend(dump: ElfDump, headers: Headers) -> tuple[list[Change], list[Patch]]:
         what = f"{len(moved)} parts of memory at the file's start"
         new = f"behind its end, from {hex64(moved[0].offset)} on"
         changes.append(Change(what, "before it", new, "room for the notes", layout=True))
-    start = pack(core, wanted, area)
+    place = header_size(core, len(wanted) + 1)
+    start = pack(core, wanted, len(wanted), (place, len(area))) + area
     return changes, [*moved, Patch(0, start.ljust(size, b"\0"))]
 
 
@@ -92,14 +93,17 @@ def _with_vaddrs(
     No memory is in two of them, as it is in /proc/vmcore: not all tools cope with that. Where
     the dump has virtual addresses already (paging=true, /proc/vmcore) they stay.
     """
-    if not all(s.p_vaddr in (0, s.p_paddr) for s in loads if s.p_type == PT_LOAD):
+    if not mappings or not all(s.p_vaddr in (0, s.p_paddr) for s in loads if s.p_type == PT_LOAD):
         return list(loads)
     return [part for load in loads for part in _shown(load, mappings, header)]
 
 
 def _shown(load: Segment, mappings: Sequence[Mapping], header: ElfHeader) -> Iterator[Segment]:
-    """A segment in parts that each mapping covers wholly or not at all, at their addresses."""
-    size = max(load.p_filesz, load.p_memsz)
+    """A segment in parts that each mapping covers wholly or not at all, at their addresses.
+
+    What none shows is at 0: makedumpfile takes p_paddr for where the direct map starts.
+    """
+    size, top = max(load.p_filesz, load.p_memsz), (1 << header.bits) - 1
     if load.p_type != PT_LOAD or load.p_offset == header.absent or not size:
         yield load
         return
@@ -108,7 +112,7 @@ def _shown(load: Segment, mappings: Sequence[Mapping], header: ElfHeader) -> Ite
         stored = max(min(load.p_filesz - into, end - start), 0)
         yield load._replace(
             p_offset=load.p_offset + into if stored else load.p_offset,
-            p_vaddr=load.p_vaddr if vaddr is None else vaddr & ((1 << header.bits) - 1),
+            p_vaddr=(vaddr or 0) & top,
             p_paddr=start,
             p_filesz=stored,
             p_memsz=end - start,

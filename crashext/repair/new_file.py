@@ -44,7 +44,9 @@ def form_of(plan: Plan, to: str | None, compress: str | None, *, stream: bool = 
                      "kdump")  # fmt: skip
     same = format_ == dump.format and compress in (None, "keep") and not stream
     blocks = format_ == "elf" or plan.headers.page_size == dump.page_size
-    copied = same and blocks and not plan.unmendable and plan.source is not None
+    # Nothing in a plain file would tell lost records from zeros.
+    whole = dump.complete or not dump.flattened
+    copied = same and blocks and whole and not plan.unmendable and plan.source is not None
     usual = _COMPRESSION if dump.compression == "none" and dump.format != "kdump" else "keep"
     return Form(format_, compress or usual, copied)
 

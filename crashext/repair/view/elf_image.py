@@ -15,8 +15,8 @@ from ...budget import Budget
 from ...dumps.base import Dump
 from ...dumps.source import FileSource, Source
 from ...errors import CorruptDump, MissingMemory
+from ..elf_layout import core_of, header_size, pack
 from ..headers import Headers
-from ..write.elf_header import ElfHeaders
 from ..write.segments import Segments
 
 _ALIGN = 4096  # of the memory in the file
@@ -35,13 +35,13 @@ class ElfImage(Source):
         Raises:
             UnsupportedDump: there is no such ELF core, or its memory is in too many ranges.
         """
-        packer, segments = ElfHeaders(headers, dump.path), Segments(dump)
+        core, segments = core_of(headers, dump.path), Segments(dump)
         count = sum(1 for _ in segments.loads(0, (), headers.mappings))
         notes, _ = headers.notes_area()
-        notes_at = packer.size(1 + count)
+        notes_at = header_size(core, 1 + count)
         place = -(-(notes_at + len(notes)) // _ALIGN) * _ALIGN
         loads = segments.loads(place, (), headers.mappings)
-        start = bytes(packer.pack((notes_at, len(notes)), loads, count)) + notes
+        start = pack(core, loads, count, (notes_at, len(notes))) + notes
         self.dump, self.headers, self._paths = dump, headers, tuple(paths)
         self._start = start.ljust(place, b"\0")
         self._places, self._paddrs = array("Q"), array("Q")

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from ...dumps.base import Dump, Stretch
 from ...dumps.plain import PlainDump
 from ...errors import CorruptDump, ExcludedPage, MissingMemory, UnsupportedDump
+from ..elf_layout import core_of, header_size, pack
 from ..headers import Headers
-from .elf_header import ElfHeaders
 from .segments import Segments, joined
 from .sink import Sink
 from .workers import cores, in_order
@@ -49,8 +49,8 @@ def write_elf(
         DumpError: the dump's file can't be read any longer.
         OSError: writing failed.
     """
-    packer, segments = ElfHeaders(headers, dump.path), Segments(dump)
-    if dump.ram and dump.ram[-1].end > packer.limit:
+    core, segments = core_of(headers, dump.path), Segments(dump)
+    if dump.ram and dump.ram[-1].end > 1 << core.bits:
         raise UnsupportedDump(
             f"memory up to {dump.ram[-1].end:#x} does not go into an ELF core of "
             f"{headers.bits} bits",
@@ -60,7 +60,7 @@ def write_elf(
     plain = isinstance(dump, PlainDump)
     spare = _SPARE_OF_PLAIN if plain and dump.complete else _SPARE
     most = sum(1 for _ in segments.loads(0, (), headers.mappings)) + spare
-    place = -(-(packer.size(1 + most) + len(notes)) // _ALIGN) * _ALIGN
+    place = -(-(header_size(core, 1 + most) + len(notes)) // _ALIGN) * _ALIGN
     threads = 1 if plain else min(threads or cores(), -(-segments.size // _CHUNK))
     copy = _Copy(sink, place, segments.size, spare // _EACH, progress)
     with closing(in_order(_Reading(dump), _chunks(dump), _CHUNK, threads)) as results:
@@ -68,9 +68,9 @@ def write_elf(
             copy.add(piece, bad, zeros, memory)
     lost = copy.all_lost()
     count = sum(1 for _ in segments.loads(place, lost, headers.mappings))
-    notes_at = packer.size(1 + count)
+    notes_at = header_size(core, 1 + count)
     loads = segments.loads(place, lost, headers.mappings)
-    sink.write(0, packer.pack((notes_at, len(notes)), loads, count) + notes)
+    sink.write(0, pack(core, loads, count, (notes_at, len(notes))) + notes)
     sink.finish(place + segments.size)
     copy.result.bytes_written = sink.written
     return copy.result

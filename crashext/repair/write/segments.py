@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from ...dumps.base import Dump
+from ...dumps.elf_types import PT_LOAD, Segment
 from ...dumps.intervals import close_up
 from ...errors import UnsupportedDump
 from ..headers import Mapping, cut, vaddr_of
-from .elf_header import Load
 
 _MOST = 1 << 20  # ranges, each a program header
 
@@ -52,11 +52,12 @@ class Segments:
 
     def loads(
         self, place: int, lost: Sequence[tuple[int, int]], mappings: Sequence[Mapping]
-    ) -> Iterator[Load]:
+    ) -> Iterator[Segment]:
         """The PT_LOADs for data from ``place`` of the file on, without the ``lost`` ranges.
 
         Memory that no mapping shows has p_vaddr 0, which makedumpfile takes for none; without
-        any mapping it has p_vaddr = p_paddr, as QEMU writes it.
+        any mapping it has p_vaddr = p_paddr, as QEMU writes it. p_align is 0, by which crash
+        tells these cores from netdump's.
         """
         for start, end, at, there in self._pieces(place, lost):
             for low, high in cut(start, end, mappings):
@@ -95,5 +96,6 @@ def joined(ranges: Sequence[tuple[int, int]], most: int) -> list[tuple[int, int]
     return kept
 
 
-def _load(start: int, end: int, offset: int, vaddr: int, there: bool) -> Load:
-    return Load(offset, vaddr, start, end - start if there else 0, end - start)
+def _load(start: int, end: int, offset: int, vaddr: int, there: bool) -> Segment:
+    size = end - start
+    return Segment(PT_LOAD, 0, offset, vaddr, start, size if there else 0, size, 0)

@@ -9,8 +9,10 @@ from typing import Any, Literal
 import pytest
 
 from crashext import open_dump
-from crashext.dumps.base import Note, Range
+from crashext.dumps.base import Note
+from crashext.dumps.elf_types import PT_LOAD, Segment
 from crashext.errors import UnsupportedDump
+from crashext.repair.elf_layout import core_of, header_size, pack
 from crashext.repair.headers import Headers, Mapping
 from crashext.repair.write.segments import joined
 from tests.dumps.writers.kdump_writer import Kdump
@@ -95,28 +97,36 @@ def test_mappings_give_virtual_addresses(tmp_path: Path) -> None:
         with open_dump(tmp_path / "out") as new:
             assert assert_same_memory(dump, new) == 7193
     _, *loads = program_headers(tmp_path / "out")
-    left_out = 3000 * 4096
+    left_out, end = 3000 * 4096, image.paddr + image.size
     assert [(x.p_vaddr, x.p_paddr, x.p_memsz) for x in loads] == [
+        (direct.vaddr, 0, image.paddr),
         (image.vaddr, image.paddr, left_out - image.paddr),
-        (direct.vaddr, 0, left_out),
-        (direct.vaddr + left_out, left_out, 1000 * 4096),
+        (image.vaddr + left_out - image.paddr, left_out, end - left_out),
+        (direct.vaddr + end, end, 4000 * 4096 - end),
         (direct.vaddr + 4000 * 4096, 4000 * 4096, 0x1800000 - 4000 * 4096),
         (0, 0x1800000, 0x800000),
         (0, 0xFFFFF000, 4096),
     ]
-    assert loads[0].p_offset == loads[1].p_offset + image.paddr
+    assert [x.p_filesz for x in loads[2:4]] == [0, 0]
 
 
 def test_many_ranges_need_the_first_section(tmp_path: Path) -> None:
-    held = dict.fromkeys(range(0, 2 * 66_000, 2), b"x" * 1024)
-    (tmp_path / "in").write_bytes(Kdump(held, block_size=1024).write())
-    with open_dump(tmp_path / "in") as dump:
-        write(dump, tmp_path / "out", "elf", threads=1)
+    from elftools.elf.elffile import ELFFile
+
+    count = 66_000
+    headers = Headers("x86_64", "little", 64, NOTES)
+    core, (notes, _) = core_of(headers, "any"), headers.notes_area()
+    place = header_size(core, count + 1)
+    end = place + len(notes)
+    loads = (Segment(PT_LOAD, 0, end + n, 0, n << 13, 1, 1, 0) for n in range(count))
+    image = pack(core, loads, count, (place, len(notes))) + notes + b"x" * count
+    (tmp_path / "out").write_bytes(image)
     with open_dump(tmp_path / "out", max_memory=1 << 30) as new:
-        assert new.header.e_phnum == 66_001
-        assert len(new.ram) == 66_000 and new.ram[-1] == Range(131998 * 1024, 131999 * 1024)
-        assert new.read(131998 * 1024, 1024) == b"x" * 1024
-    assert len(program_headers(tmp_path / "out")) == 66_001
+        assert (new.header.e_phnum, new.header.e_shnum) == (count + 1, 1)
+        assert len(new.ram) == count and new.ram[-1].start == (count - 1) << 13
+        assert new.vmcoreinfo == b"OSRELEASE=6.1\n" and new.complete
+    with (tmp_path / "out").open("rb") as file:
+        assert ELFFile(file).num_segments() == count + 1
 
 
 def test_more_lost_ranges_than_headers_join() -> None:
