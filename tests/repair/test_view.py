@@ -59,12 +59,12 @@ def dump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def started(dump: Path, *words: str) -> tuple[subprocess.Popen[str], str, str]:
+def started(dump: Path, *words: str) -> tuple[subprocess.Popen[bytes], str, str]:
     """A program that reads the view; its path; why it is a copy."""
     argv = [sys.executable, "-c", PROGRAM, str(dump), *words]
-    program = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    program = subprocess.Popen(argv, stdout=subprocess.PIPE)
     assert program.stdout is not None
-    path, _, why = program.stdout.readline().rstrip("\n").partition("|")
+    path, _, why = program.stdout.readline().decode().rstrip("\n").partition("|")
     return program, path, why
 
 
@@ -105,7 +105,7 @@ def test_a_program_reads_what_is_shown(dump: Path, tmp_path: Path) -> None:
     program, path, why = started(dump, "cat", "VIEW")
     assert why == "" and Path(path).name == "guest_of___31m_mine.dump"
     assert program.stdout is not None
-    shown = program.stdout.buffer.read()  # type: ignore[attr-defined]
+    shown = program.stdout.read()
     assert program.wait() == 0
     assert shown == dump.read_bytes() + TAIL
     assert dump.stat().st_size == SIZE
@@ -118,7 +118,7 @@ def test_nothing_is_written(dump: Path, tmp_path: Path) -> None:
     script = 'echo x >> "$1" || echo x > "$1" || rm -f "$1" || touch "$1/../other" || echo refused'
     program, _, _ = started(dump, "sh", "-c", script, "sh", "VIEW")
     out, _ = program.communicate(timeout=20)
-    assert out == "refused\n"
+    assert out == b"refused\n"
     assert dump.read_bytes() == before
     assert gone(tmp_path / "run")
 
