@@ -103,9 +103,10 @@ def _case(job: Job, words: Words, kernel: str | None, progress: Progress) -> Ite
             job.say(location_text(found.location))
             yield None
             return
-        if not words.vmlinux and (files := installed(found.location)):
-            found = search(files)
-        vmlinux = vmlinux_of(found)
+        given = words.vmlinux or installed(found.location)
+        if given != words.vmlinux and given:
+            found = search(given)
+        vmlinux = vmlinux_of(found, given)
         if found.location.confidence == "weak":
             job.complain(f"it is not certain where the kernel is: {found.location.reason}")
         yield Case(words.dumps, dump, found, vmlinux)

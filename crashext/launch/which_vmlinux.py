@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import LaunchError
@@ -13,24 +13,26 @@ from ..locate import Found, Location
 _DEBUG = Path("/usr/lib/debug")
 
 
-def vmlinux_of(found: Found) -> str:
-    """The path of the vmlinux that the search used, which fits.
+def vmlinux_of(found: Found, given: Sequence[str]) -> str:
+    """The path of the vmlinux that the search used, of those ``given``.
 
     Raises:
-        LaunchError: it does not fit, or there was none.
+        LaunchError: it does not fit, several do, or there was none.
     """
     location = found.location
-    given = found.context.vmlinux if found.context is not None else None
-    if given is None:
+    used = found.context.vmlinux if found.context is not None else None
+    if used is None and given:
+        raise LaunchError("several of the vmlinux given fit a kernel in memory: give one of them")
+    if used is None:
         raise LaunchError(
             f"no vmlinux for the kernel found, {_named(location)}: {_advice(location)}"
         )
     if location.vmlinux_fits is False:
         raise LaunchError(
-            f"{given.path} is of another build than the kernel found, {_named(location)}: "
+            f"{used.path} is of another build than the kernel found, {_named(location)}: "
             f"{_advice(location)}"
         )
-    return given.path
+    return used.path
 
 
 def installed(location: Location) -> list[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ..errors import SessionError
 from .reader import dump_files
 
 if TYPE_CHECKING:
@@ -96,11 +97,12 @@ def restart(host: Host, crash_args: Sequence[str], files: Sequence[str] = ()) ->
     A ``.crashrc`` that the command came from runs again as a whole, and an ``-i``
     file after it has not begun; otherwise what is left of the file is carried over.
     """
+    old, dumps = host.command_line(), dump_files(host) if files else []
+    if files and not set(dumps) <= set(old):
+        raise SessionError(
+            f"the dump is not on crash's command line: start it by hand on {' '.join(files)}"
+        )
     args = new_command_line(
-        host.command_line(),
-        crash_args,
-        keep_script=host.in_rc_file,
-        files=files,
-        instead_of=dump_files(host) if files else (),
+        old, crash_args, keep_script=host.in_rc_file, files=files, instead_of=dumps
     )
     host.restart(args, b"" if host.in_rc_file else carry_over(host))

@@ -175,7 +175,7 @@ def test_signals_reach_crash(tmp_path: Path) -> None:
 
 def test_ctrl_c_is_for_crash(tmp_path: Path) -> None:
     """In a terminal: both are in the foreground, and the tool alone deals with it."""
-    text = 'trap "echo interrupted" INT; echo ready; read line; echo "got $line"; exit 5\n'
+    text = 'trap "echo interrupted" INT; echo ready\nread line || read line; echo "got $line"; exit 5\n'
     argv = [sys.executable, "-m", "crashext", "crash", "--crash", script(tmp_path / "it", text),
             VMLINUX, SAMPLE]  # fmt: skip
     child, terminal = pty.fork()
@@ -205,3 +205,8 @@ def test_what_python_ignores_the_tool_does_not(tool: str, tmp_path: Path) -> Non
     done = qemufix(tool, f"--{tool}", script(tmp_path / "it", text), VMLINUX, SAMPLE)
     ignored = int(done.stdout.split()[-1], 16)
     assert not ignored >> (signal.SIGPIPE - 1) & 1 and not ignored >> (signal.SIGXFSZ - 1) & 1
+
+
+def test_the_fitting_vmlinux_of_a_folder_is_taken() -> None:
+    done = qemufix("crash", "--print", SAMPLE, "--vmlinux", SAMPLES)
+    assert done.returncode == 0 and str(VMLINUX) in done.stdout

