@@ -175,7 +175,7 @@ def test_signals_reach_crash(tmp_path: Path) -> None:
 
 def test_ctrl_c_is_for_crash(tmp_path: Path) -> None:
     """In a terminal: both are in the foreground, and the tool alone deals with it."""
-    text = 'trap "echo interrupted" INT; echo ready\nread line || read line; echo "got $line"; exit 5\n'
+    text = 'trap "echo interrupted" INT; echo ready\nread a || read a; echo "got $a"; exit 5\n'
     argv = [sys.executable, "-m", "crashext", "crash", "--crash", script(tmp_path / "it", text),
             VMLINUX, SAMPLE]  # fmt: skip
     child, terminal = pty.fork()
