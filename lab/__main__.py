@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     states = commands.add_parser("states", help="make docs/states.md: crash and qemufix on each")
     states.set_defaults(command=_states)
     peers = commands.add_parser("peers", help="make docs/repair-table.md: tools before and after")
+    peers.add_argument("names", nargs="*", metavar="SCENARIO", help="ask about these alone again")
     peers.set_defaults(command=_peers)
     return parser
 
@@ -69,7 +70,7 @@ def _states(_: argparse.Namespace) -> int:
     return 0
 
 
-def _peers(_: argparse.Namespace) -> int:
+def _peers(options: argparse.Namespace) -> int:
     from .batch import alone
     from .crash import make_programs
     from .guests import DUMPS
@@ -77,7 +78,8 @@ def _peers(_: argparse.Namespace) -> int:
 
     with alone(_say):
         make_programs(_say)
-    write_table(DUMPS, Path(__file__).parents[1] / "docs" / "repair-table.md", _say)
+    page = Path(__file__).parents[1] / "docs" / "repair-table.md"
+    write_table(DUMPS, page, _say, options.names)
     return 0
 
 

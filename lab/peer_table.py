@@ -11,28 +11,25 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from .errors import LabError, run
+from .peer_page import FORMATS, Line, Page, Said
 from .peers import PEERS, ask, guest, judged
 from .peers.case import Case, Outcome, Values, case
 
-START = "<!-- made by python3 -m lab peers; do not edit -->\n"
 GROUPS = ("core", "arm64")
 #: One guest each of what else tools read, and what no guest of those groups is.
 MORE = ("panicked", "newer-kernel", "i386-pae", "s390x-direct", "ppc64le-radix", "riscv64-sv48")
-FORMATS = ("elf", "kdump", "flat")
 #: An emulated crash takes minutes: of these architectures it is asked about these alone.
 EMULATED_CRASH = {
     "aarch64": (
-        "arm64-vmcoreinfo.elf", "arm64-vmcoreinfo.kdump", "arm64-vmcoreinfo.flat",
-        "arm64-uefi.kdump", "arm64-panicked.elf",
+        "arm64-vmcoreinfo.flat", "arm64-uefi.kdump", "arm64-panicked.elf",
     )
 }  # fmt: skip
 _JOBS = 2
@@ -58,14 +55,19 @@ class Row:
         words = [judged(each[tool], self.guest) for each in (self.before, self.after)]
         return words[0] if len(set(words)) == 1 else " → ".join(words)
 
-    def reasons(self, tool: str) -> Iterator[tuple[str, str]]:
-        """When, and what it says, where it does not give the guest's values."""
+    @property
+    def line(self) -> Line:
+        """What the table has of it."""
+        return Line(self.arch, self.name, self.format, {tool: self.cell(tool) for tool in PEERS})
+
+    def said(self) -> Iterator[Said]:
+        """What tools say that do not give the guest's values."""
         for when, outcomes in (("before", self.before), ("after", self.after)):
-            if (outcome := outcomes.get(tool)) and outcome.opened is not None:
+            for tool, outcome in outcomes.items():
                 wrong = outcome.values.unlike(self.guest) if outcome.opened else ()
                 text = outcome.problem or (f"other {', '.join(wrong)}" if wrong else "")
-                if text:
-                    yield when, text
+                if text and outcome.opened is not None:
+                    yield Said(tool, when, text, self.line.dump)
 
 
 def rows_asked(folder: Path) -> list[Case]:
@@ -129,35 +131,21 @@ def _is_left_out(one: Case) -> bool:
     return one.arch in EMULATED_CRASH and one.dump.name not in EMULATED_CRASH[one.arch]
 
 
-def write_table(folder: Path, page: Path, say: Callable[[str], None]) -> None:
+def write_table(
+    folder: Path, page: Path, say: Callable[[str], None], names: Sequence[str] = ()
+) -> None:
     """Put the table and what tools say into the Markdown ``page``, behind its mark.
+
+    ``names``: of guests; only their dumps are asked about, the page keeps the others. It is
+    written after each dump.
 
     Raises:
         LabError: a dump can't be repaired, or does not hold what the guest said.
     """
+    asked = [one for one in rows_asked(folder) if not names or one.dump.stem in names]
+    whole = Page.read(page) if names else Page(Page.read(page).head)
     with ThreadPoolExecutor(_JOBS) as pool:
-        rows = list(pool.map(lambda one: look(one, say), rows_asked(folder)))
-    head = page.read_text().partition(START)[0]
-    page.write_text(head + START + "\n".join([*_table(rows), *_reasons(rows)]) + "\n")
-
-
-def _table(rows: Sequence[Row]) -> Iterator[str]:
-    for arch in dict.fromkeys(row.arch for row in rows):
-        yield from ("", f"## {arch}", "", "| dump | format | " + " | ".join(PEERS) + " |")
-        yield "|---" * (2 + len(PEERS)) + "|"
-        for row in rows:
-            if row.arch == arch:
-                cells = (row.cell(tool) for tool in PEERS)
-                yield f"| {row.name} | {row.format} | " + " | ".join(cells) + " |"
-
-
-def _reasons(rows: Sequence[Row]) -> Iterator[str]:
-    counted: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for tool in PEERS:
-        for row in rows:
-            for when, text in row.reasons(tool):
-                counted[tool, when, text.replace("|", "/")].append(f"{row.name}.{row.format}")
-    yield from ("", "## What they say", "", "| tool | | words | dumps |", "|---|---|---|---|")
-    for (tool, when, text), names in counted.items():
-        which = names[0] if len(names) == 1 else f"{len(names)}, {names[0]} one of them"
-        yield f"| {tool} | {when} | {text} | {which} |"
+        for done in as_completed(pool.submit(look, one, say) for one in asked):
+            row = done.result()
+            whole.add(row.line, row.said())
+            whole.write(page)

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import pytest
 
 from lab.derived import DERIVED
-from lab.peer_table import GROUPS, MORE, START, Row
+from lab.peer_page import Page
+from lab.peer_table import GROUPS, MORE, Row
 from lab.peers import PEERS
 from lab.peers.case import Outcome, Values
 from lab.scenarios import SCENARIOS
@@ -34,15 +35,11 @@ class Cell(NamedTuple):
 
 
 def published() -> list[Cell]:
-    parts = re.split(r"^## (\w+)$", PAGE.read_text().partition(START)[2], flags=re.MULTILINE)
-    cells = []
-    for arch, text in zip(parts[1::2], parts[2::2], strict=True):
-        for line in text.splitlines():
-            row = [cell.strip() for cell in line.strip("|").split("|")]
-            if len(row) == 2 + len(PEERS) and row[0] not in ("dump", "---"):
-                name, form, *words = row
-                cells += [Cell(arch, name, form, *x) for x in zip(PEERS, words, strict=True)]
-    return cells
+    return [
+        Cell(*line[:3], tool, words)
+        for line in Page.read(PAGE).lines.values()
+        for tool, words in line.cells.items()
+    ]
 
 
 def is_excused(cell: Cell) -> bool:
@@ -111,6 +108,18 @@ def test_an_outcome_is_judged(outcome: Outcome, word: str) -> None:
 
 def test_a_wrong_value_is_named() -> None:
     wrong = Outcome("drgn", True, Values("6.1", 1))
-    assert list(row(wrong, wrong).reasons("drgn")) == [
-        ("before", "other tasks"), ("after", "other tasks"),
-    ]  # fmt: skip
+    said = [("drgn", when, "other tasks", "guest.elf") for when in ("before", "after")]
+    assert list(row(wrong, wrong).said()) == said
+
+
+def test_a_page_is_read_back(tmp_path: Path) -> None:
+    place = tmp_path / "page.md"
+    place.write_text("# Head\n\n| word | |\n|---|---|\n")
+    page = Page.read(place)
+    refused, right = Outcome("drgn", False, problem="a | b"), Outcome("drgn", True, GUEST)
+    for one in (row(refused, refused), row(refused, right)):
+        page.add(one.line, one.said())
+        page.write(place)
+        assert Page.read(place) == page
+    assert page.head.startswith("# Head")
+    assert [said[:3] for said in page.said.values()] == [("drgn", "before", "a / b")]
