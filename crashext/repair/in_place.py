@@ -166,15 +166,13 @@ def _check_same(fd: int, path: Path, made: Journal, state: journal.State) -> Non
 
 
 def _is_between(now: bytes, part: Replaced) -> bool:
-    """Whether a kill while one of the two was written over the other can have left this."""
-    return _is_mixed(now, part.new, part.old) or _is_mixed(now, part.old, part.new)
+    """Whether a repair or an undoing that was cut short can have left this.
 
-
-def _is_mixed(now: bytes, after: bytes, before: bytes) -> bool:
-    """Whether it begins like ``after`` and goes on like ``before``, as far as there is any."""
-    same = next((n for n, (a, b) in enumerate(zip(now, after, strict=False)) if a != b), None)
-    same = min(len(now), len(after)) if same is None else same
-    return now[same:] == before[same : len(now)]
+    A machine that stops leaves each sector old or new by itself, and behind the old end
+    perhaps zeros: a file may have become longer before what was written to it is there.
+    """
+    old = part.old.ljust(len(part.new), b"\0")
+    return all(n in both for n, *both in zip(now, part.new, old, strict=False))
 
 
 def _samples(fd: int, size: int, apart_from: Sequence[tuple[int, int]]) -> str:

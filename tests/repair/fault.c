@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -21,17 +22,28 @@ enum kind {
 	SHORT,	/* half is written, and the call says so */
 	EIO_ONCE, EIO_EVER,	/* the call fails, or all from there on */
 	FULL,	/* from there on nothing can make a file longer, nor a new one */
+	LOST,	/* the machine stops: what was not synced is lost */
+	HOLED,	/* the same, but of what was not synced only the first is lost */
 };
 
 static char folder[PATH_MAX];
 static long at, count;
 static enum kind kind;
 
+/* What has not been synced: bytes that were written over, or a rename. */
+static struct unsynced {
+	char path[PATH_MAX], renamed_from[PATH_MAX];
+	off_t offset, file_size;
+	ssize_t size;
+	char *old;
+} unsynced[64];
+static int pending;
+
 void fault_arm(const char *where, long number, int which)
 {
 	snprintf(folder, sizeof(folder), "%s/", where);
 	at = number;
-	count = 0;
+	count = pending = 0;
 	kind = which;
 }
 
@@ -49,12 +61,86 @@ static int is_our_file(int fd)
 	return readlink(link, path, sizeof(path) - 2) > 0 && (strcat(path, "/"), is_ours(path));
 }
 
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+static struct unsynced *remember(void)
+{
+	if (pending == sizeof(unsynced) / sizeof(*unsynced))
+		abort();
+	return memset(&unsynced[pending++], 0, sizeof(*unsynced));
+}
+
+static void remember_write(int fd, off_t offset, size_t size)
+{
+	struct unsynced *it;
+	struct stat facts;
+	char link[64];
+
+	if (kind != LOST && kind != HOLED)
+		return;
+	it = remember();
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	it->path[readlink(link, it->path, PATH_MAX - 1)] = 0;
+	fstat(fd, &facts);
+	it->offset = offset;
+	it->file_size = facts.st_size;
+	it->old = calloc(1, size);
+	it->size = size;
+	fd = open(it->path, O_RDONLY);
+	if (pread(fd, it->old, size, offset) < 0)
+		abort();
+	close(fd);
+}
+
+/* What is synced is safe; a folder's sync keeps its renames. */
+static void forget(int fd)
+{
+	char link[64], path[PATH_MAX] = "";
+	int from, to = 0;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (readlink(link, path, sizeof(path) - 1) < 0)
+		abort();
+	for (from = 0; from < pending; from++) {
+		struct unsynced *it = &unsynced[from];
+		int is_safe = *it->renamed_from ? !strncmp(it->path, path, strlen(path)) &&
+			it->path[strlen(path)] == '/' : !strcmp(it->path, path);
+
+		if (!is_safe)
+			unsynced[to++] = *it;
+	}
+	pending = to;
+}
+
+static void lose(void)
+{
+	int number;
+
+	for (number = kind == HOLED && pending ? 0 : pending - 1; number >= 0; number--) {
+		struct unsynced *it = &unsynced[number];
+		int fd;
+
+		if (*it->renamed_from) {
+			REAL(rename)(it->path, it->renamed_from);
+			continue;
+		}
+		fd = open(it->path, O_WRONLY);
+		if (REAL(pwrite64)(fd, it->old, it->size, it->offset) != it->size)
+			abort();
+		if (kind == LOST && REAL(ftruncate64)(fd, it->file_size))
+			abort();
+		close(fd);
+	}
+}
+
 /* Whether the call is to fail; may not return. */
 static int is_faulty(void)
 {
 	long now = ++count;
 
-	if (now == at && (kind == KILL || kind == TORN))
+	if (now == at && (kind == LOST || kind == HOLED))
+		lose();
+	if (now == at && (kind == KILL || kind == TORN || kind == LOST || kind == HOLED))
 		raise(SIGKILL);
 	if ((now == at && kind == EIO_ONCE) || (now >= at && kind == EIO_EVER)) {
 		errno = EIO;
@@ -62,8 +148,6 @@ static int is_faulty(void)
 	}
 	return 0;
 }
-
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 /* How much to write: all, half, or -1 with errno set. */
 static ssize_t allowed(int fd, size_t size, off_t end)
@@ -108,6 +192,8 @@ ssize_t write(int fd, const void *data, size_t size)
 	if (!is_our_file(fd))
 		return REAL(write)(fd, data, size);
 	most = allowed(fd, size, where(fd) + size);
+	if (most > 0)
+		remember_write(fd, where(fd), most);
 	return most < 0 ? -1 : done(REAL(write)(fd, data, most));
 }
 
@@ -118,6 +204,8 @@ ssize_t pwrite64(int fd, const void *data, size_t size, off64_t offset)
 	if (!is_our_file(fd))
 		return REAL(pwrite64)(fd, data, size, offset);
 	most = allowed(fd, size, offset + size);
+	if (most > 0)
+		remember_write(fd, offset, most);
 	return most < 0 ? -1 : done(REAL(pwrite64)(fd, data, most, offset));
 }
 
@@ -126,11 +214,37 @@ ssize_t pwrite64(int fd, const void *data, size_t size, off64_t offset)
 #define OF_PATH(name, parameters, arguments) \
 	int name parameters { return is_ours(path) && is_faulty() ? -1 : REAL(name) arguments; }
 
-OF_FD(fsync, (int fd), (fd))
-OF_FD(fdatasync, (int fd), (fd))
+#define SYNC(name) \
+	int name(int fd) \
+	{ \
+		if (!is_our_file(fd)) \
+			return REAL(name)(fd); \
+		if (is_faulty()) \
+			return -1; \
+		forget(fd); \
+		return REAL(name)(fd); \
+	}
+
+SYNC(fsync)
+SYNC(fdatasync)
 OF_FD(ftruncate64, (int fd, off64_t size), (fd, size))
 OF_FD(futimens, (int fd, const struct timespec times[2]), (fd, times))
-OF_PATH(rename, (const char *path, const char *to), (path, to))
-OF_PATH(renameat, (int a, const char *path, int b, const char *to), (a, path, b, to))
+
+int rename(const char *path, const char *to)
+{
+	struct unsynced *it;
+
+	if (!is_ours(path))
+		return REAL(rename)(path, to);
+	if (is_faulty())
+		return -1;
+	if (kind == LOST || kind == HOLED) {
+		it = remember();
+		snprintf(it->path, PATH_MAX, "%s", to);
+		snprintf(it->renamed_from, PATH_MAX, "%s", path);
+	}
+	return REAL(rename)(path, to);
+}
+
 OF_PATH(unlink, (const char *path), (path))
 OF_PATH(unlinkat, (int at_fd, const char *path, int flags), (at_fd, path, flags))

@@ -20,7 +20,7 @@ from typing import NamedTuple, Self
 
 ROOT = Path(__file__).parents[2]
 #: As fault.c numbers them.
-KINDS = ("kill", "torn", "short", "eio", "eio-ever", "full")
+KINDS = ("kill", "torn", "short", "eio", "eio-ever", "full", "lost", "holed")
 
 _USED = ("cli.repair", "locate", "repair.course", "kernel.kernel", "symbols.vmlinux")
 
