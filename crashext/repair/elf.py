@@ -144,7 +144,7 @@ def _with_room(
     cuts = 0
     while True:
         size = header_size(core, len(segments) + cuts + 1) + len(area) + NOTES_MARGIN
-        in_way = [s for s in segments if _is_stored(s, dump.header) and s.p_offset < size]
+        in_way = {s for s in segments if _is_stored(s, dump.header) and s.p_offset < size}
         if len(in_way) <= cuts:
             break
         cuts = len(in_way)

@@ -154,11 +154,17 @@ def _alike(dump: Dump, mended: Dump) -> Iterator[bool]:
 
 
 def _mend(dump: Dump, facts: Facts) -> tuple[list[Change], tuple[Patch, ...], str]:
+    """Changes and patches, or why there can be none."""
+    if not dump.complete:
+        # What is put behind the end would be read as the memory that is missing there.
+        return [], (), "the file is cut off: write a new file (-o)"
     try:
         if isinstance(dump, KdumpDump):
             changes, patches = kdump.mend(dump, facts.headers)
         elif isinstance(dump, ElfDump):
             changes, patches = elf.mend(dump, facts.headers)
+        elif dump.format == "kdump":
+            return [], (), "it is in several files: write a new one (-o)"
         else:
             return [], (), f"a {dump.format} is no dump that tools open: write a new file (-o)"
     except RepairError as error:

@@ -17,6 +17,7 @@ import pytest
 from crashext.dumps import open_dump
 from crashext.text import signed64
 from tests.cli.test_cli import SAMPLES, one_line, qemufix
+from tests.repair.conftest import memory
 
 DUMPS = ["ovmf-kaslr.elf", "ovmf-kaslr.kdump", "ovmf-kaslr.flat"]
 FIELDS = ["schema", "path", "output", "in_place", "changed", "changes", "journal",
@@ -244,3 +245,24 @@ def test_vmcoreinfo_without_a_kernel() -> None:
     done = qemufix("vmcoreinfo", SAMPLES / "reset-firmware.flat")
     assert (done.returncode, done.stdout) == (1, "")
     one_line(done.stderr)
+
+
+@pytest.mark.parametrize(("name", "size"), [("ovmf-kaslr.elf", 6000), ("ovmf-kaslr.kdump", 300)])
+def test_a_file_that_is_cut_off(name: str, size: int, tmp_path: Path) -> None:
+    dump = Path(shutil.copy(SAMPLES / name, tmp_path))
+    with dump.open("r+b") as file:
+        file.truncate(dump.stat().st_size - size)
+    before = dump.read_bytes()
+    done = qemufix("repair", dump, "--in-place")
+    # What lies behind the old end would be read as the memory that is missing.
+    assert done.returncode == 3
+    assert "cut off" in one_line(done.stderr)
+    assert dump.read_bytes() == before
+    new = tmp_path / "new"
+    answer = answered(dump, "-o", new)
+    assert any("could not be read" in warning for warning in answer["warnings"])
+    with open_dump(dump) as cut, open_dump(new) as written:
+        assert written.complete
+        there = dict(memory(written))
+        assert there
+        assert all(cut.read(paddr, len(page)) == page for paddr, page in there.items())

@@ -62,7 +62,7 @@ class Segments:
         for start, end, at, there in self._pieces(place, lost):
             for low, high in cut(start, end, mappings):
                 vaddr = (vaddr_of(low, mappings) or 0) if mappings else low
-                yield _load(low, high, at + low - start, vaddr, there)
+                yield _load(low, high, at + (low - start if there else 0), vaddr, there)
 
     def _pieces(
         self, place: int, lost: Sequence[tuple[int, int]]
