@@ -68,6 +68,12 @@ class Case:
         return not any(change.what.startswith(VMCOREINFO) for change in changes)
 
     @property
+    def has_crashed(self) -> bool:
+        """Whether the kernel crashed, and the vCPUs run in its capture kernel."""
+        kernels = self.location.kernels
+        return any(k["chosen"] and k["state"] == "crashed" for k in kernels)
+
+    @property
     def is_right(self) -> bool:
         """Whether there is nothing to repair, or nothing that could be."""
         try:

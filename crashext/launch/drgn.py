@@ -27,13 +27,9 @@ class Drgn:
 
     def wants(self, case: Case) -> tuple[Want, str]:
         """The file where it is right, else the dump repaired; an ELF core where kdump won't do."""
-        dump = case.dump
-        if dump.format not in ("elf", "kdump"):
-            return "elf", f"drgn reads no {dump.format} dumps"
-        if len(case.paths) > 1:
-            return "elf", "drgn reads no dumps in several files"
-        if dump.format == "kdump" and dump.page_size != case.location.page_size:
-            return "elf", "drgn takes the size of a kdump's blocks for that of the kernel's pages"
+        why = _why_not_as_it_is(case)
+        if why:
+            return "elf", why
         if not all(map(look.is_plain_dump, case.paths)):
             return "mended", "drgn reads no compressed or flattened files"
         if not case.is_right:
@@ -47,3 +43,17 @@ class Drgn:
     def again(self, command: list[str]) -> list[str] | None:
         """Nothing."""
         return None
+
+
+def _why_not_as_it_is(case: Case) -> str:
+    """What keeps drgn from the dump's own format, whatever its headers say; "" for nothing."""
+    dump = case.dump
+    if dump.format not in ("elf", "kdump"):
+        return f"drgn reads no {dump.format} dumps"
+    if len(case.paths) > 1:
+        return "drgn reads no dumps in several files"
+    if dump.format == "kdump" and dump.page_size != case.location.page_size:
+        return "drgn takes the size of a kdump's blocks for that of the kernel's pages"
+    if dump.format == "kdump" and case.has_crashed:
+        return "drgn reads a kdump by the page tables of the kernel that runs now"
+    return ""
