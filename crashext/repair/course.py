@@ -47,18 +47,20 @@ def repair_in_place(plan: Plan) -> Repair:
     """
     if plan.unmendable:
         raise RepairError(f"{plan.dump.path}: not repaired in place: {plan.unmendable}")
-    path = Path(plan.dump.path)
+    path = _file(plan.dump.path)
     if plan.file is None:
         raise RepairError(f"{path} is compressed as a whole: write a new file (-o)")
     if not plan.changes:
         place = journal.path_of(path)
         kept = str(place) if place.exists() else None
-        return _outcome(plan, in_place=True, output=str(path), journal=kept, warnings=plan.warnings)
+        return _outcome(
+            plan, in_place=True, output=plan.dump.path, journal=kept, warnings=plan.warnings
+        )
     place, written = in_place.write_patches(path, plan.file_patches())
     return _outcome(
         plan,
         in_place=True,
-        output=str(path),
+        output=plan.dump.path,
         changed=True,
         journal=str(place),
         bytes_written=written,
@@ -75,7 +77,7 @@ def undo(path: str) -> Repair:
         OSError: the system can't.
     """
     try:
-        written = in_place.undo(Path(path))
+        written = in_place.undo(_file(path))
     except NothingToUndo as nothing:
         return Repair(path, in_place=True, reason=str(nothing))
     return Repair(path, output=path, in_place=True, changed=True, bytes_written=written)
@@ -83,10 +85,15 @@ def undo(path: str) -> Repair:
 
 def roll_back(path: str) -> bool:
     """Undo a repair that was cut short; whether there was one."""
-    interrupted = in_place.is_interrupted(Path(path))
+    interrupted = in_place.is_interrupted(_file(path))
     if interrupted:
-        in_place.undo(Path(path))
+        in_place.undo(_file(path))
     return interrupted
+
+
+def _file(path: str) -> Path:
+    """The file that a symbolic link leads to: that is changed, beside it lies the journal."""
+    return Path(path).resolve() if Path(path).is_symlink() else Path(path)
 
 
 def repair_into(

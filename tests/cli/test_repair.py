@@ -167,6 +167,19 @@ def test_what_is_not_changed_in_place(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dump.gz", "ovmf-kaslr.kdump"]
 
 
+def test_a_link_leads_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    dump = Path(shutil.copy(SAMPLES / "ovmf-kaslr.kdump", tmp_path / "there"))
+    before, link = dump.read_bytes(), tmp_path / "link"
+    link.symlink_to(dump)
+    answer = answered(link, "--in-place")
+    assert answer["journal"] == str(dump) + ".qemufix-undo"
+    assert dump.read_bytes() != before
+    assert answered(link, "--undo")["changed"]
+    assert dump.read_bytes() == before
+    assert link.is_symlink()
+
+
 def test_a_new_file_where_none_can_be(tmp_path: Path) -> None:
     dump = Path(shutil.copy(SAMPLES / "ovmf-kaslr.kdump", tmp_path))
     for place, words in (
