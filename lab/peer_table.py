@@ -92,8 +92,11 @@ def repaired(one: Case, folder: Path) -> Case:
     copy = folder / one.dump.name
     run(["cp", "--sparse=always", "--reflink=auto", one.dump, copy])
     options: list[str | Path] = ["--json", "--vmlinux", one.vmlinux]
-    answer = repair([copy, "--in-place", *options])
-    if any(_NEW_FILE in warning for warning in answer["warnings"]):
+    try:
+        warnings = repair([copy, "--in-place", *options])["warnings"]
+    except LabError as refused:
+        warnings = [str(refused)]
+    if any(_NEW_FILE in warning for warning in warnings):
         copy = folder / f"new-{one.dump.name}"
         repair([one.dump, "-o", copy, *options])
     return replace(one, dump=copy)
@@ -145,7 +148,10 @@ def write_table(
     asked = [one for one in rows_asked(folder) if not names or one.dump.stem in names]
     whole = Page.read(page) if names else Page(Page.read(page).head)
     with ThreadPoolExecutor(_JOBS) as pool:
-        for done in as_completed(pool.submit(look, one, say) for one in asked):
-            row = done.result()
-            whole.add(row.line, row.said())
-            whole.write(page)
+        running = [pool.submit(look, one, say) for one in asked]
+        for done in as_completed(running):
+            if done.exception() is None:
+                whole.add(done.result().line, done.result().said())
+                whole.write(page)
+    for each in running:
+        each.result()

@@ -157,7 +157,7 @@ def line_of(text: str) -> str:
     """The last line of ``text`` that says something, fit to be printed: paths cut, short."""
     lines = [" ".join(line.split()) for line in re.split(r"[\r\n]", text) if line.strip()]
     last = lines[-1] if lines else "no message"
-    return re.sub(r"[^\s'\"=]*/([^\s/]+)", r"\1", last)[:160]
+    return re.sub(r"(?<![\w/])/[^\s'\"=]*/([^\s/]+)", r"\1", last)[:160]
 
 
 def ends(log: Sequence[str]) -> tuple[str | None, str | None]:

@@ -7,6 +7,7 @@ it plain (``-R``), so that is done first, as its users do.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,6 +20,9 @@ from ..target import TARGETS
 from .case import Case, Outcome, Values, asked, ends, line_of
 
 TOOL = "makedumpfile"
+_NO_REASON = re.compile(
+    r"makedumpfile Failed|--help|\[ *\d+\.\d %\]|kernel version is not supported|may be incomplete"
+)
 
 
 def ask(case: Case) -> Outcome:
@@ -62,8 +66,8 @@ def _filtered(case: Case, filtered: Path, dump: Path, log: Values) -> Outcome:
 def _why(output: str) -> str:
     """Its last line before the one that says that it failed."""
     lines = [line for line in output.replace("\r", "\n").splitlines() if line.strip()]
-    told = [line for line in lines if "makedumpfile Failed" not in line and "--help" not in line]
-    return line_of("\n".join(told))
+    told = [line for line in lines if not _NO_REASON.search(line)]
+    return line_of("\n".join(told)) if told else "breaks off without a word"
 
 
 def _roomy(dump: Path) -> Path | None:
