@@ -116,11 +116,18 @@ def test_a_file_of_several_names(dump: Path, tmp_path: Path) -> None:
         assert_refused(repair(dump), "2 names")
 
 
-def test_a_symbolic_link(dump: Path, tmp_path: Path) -> None:
-    link = tmp_path / "link"
-    link.symlink_to(dump.name)
-    with nothing_changes(tmp_path):
-        assert_refused(repair(link), "no regular file")
+def test_a_symbolic_link_is_followed(dump: Path, tmp_path: Path) -> None:
+    """The file that it leads to is repaired, its journal lies beside that, the link stays."""
+    before = dump.read_bytes()
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    link = folder / "link"
+    link.symlink_to(dump)
+    assert repair(link).returncode == 0
+    assert dump.read_bytes() != before
+    assert link.is_symlink() and journal(dump).exists() and list(folder.iterdir()) == [link]
+    assert undo(link).returncode == 0
+    assert dump.read_bytes() == before and not journal(dump).exists()
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
