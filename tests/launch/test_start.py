@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -180,6 +181,8 @@ def test_ctrl_c_is_for_crash(tmp_path: Path) -> None:
             VMLINUX, SAMPLE]  # fmt: skip
     child, terminal = pty.fork()
     if child == 0:
+        # Who runs the tests in the background has them ignore it.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.chdir(ROOT)
         os.execv(sys.executable, list(map(str, argv)))
     seen = b""
@@ -187,6 +190,7 @@ def test_ctrl_c_is_for_crash(tmp_path: Path) -> None:
     def until(mark: bytes) -> None:
         nonlocal seen
         while mark not in seen:
+            assert select.select([terminal], [], [], 60)[0], seen
             seen += os.read(terminal, 4096)
 
     until(b"ready\r\n")
