@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -143,6 +144,6 @@ def test_gdb(name: str, wrapped: dict[str, Path]) -> None:
     done = qemufix("gdb", wrapped.get(name, dump), "--vmlinux", vmlinux, "-nx", "-batch", *words)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(f'"Linux version {truth["release"]}') == 2, done.stdout
-    threads = [line for line in done.stdout.splitlines() if " LWP " in line and "0x" in line]
+    threads = [line for line in done.stdout.splitlines() if re.match(r"[* ] +\d+ +LWP ", line)]
     assert len(threads) == truth["vcpus"]
     assert "start_kernel ()" in done.stdout
