@@ -96,7 +96,7 @@ test: check build sample-dumps root-arm64 ## everything
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
 
 .PHONY: test-arch
-test-arch: setup ## guests of further architectures, and more of aarch64
+test-arch: build root-arm64 ## guests of further architectures, and more of aarch64
 	@tools/setup.sh arch
 	@echo "== lab dumps"
 	@$(PYTHON) -m lab dumps --group arch

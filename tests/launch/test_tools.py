@@ -103,6 +103,7 @@ def test_crash_early_in_boot_is_minimal(tmp_path: Path) -> None:
 
 
 @pytest.mark.crash
+@pytest.mark.arch  # minutes under emulation
 def test_crash_of_another_architecture(tmp_path: Path) -> None:
     """It needs a VMCOREINFO, which the dump has not."""
     if not EMULATED.exists():

@@ -65,7 +65,10 @@ def plugin() -> Path:
     return PLUGIN
 
 
-@pytest.fixture(scope="module", params=["arm64-direct.elf", "arm64-uefi.kdump"])
+@pytest.fixture(
+    scope="module",
+    params=["arm64-direct.elf", pytest.param("arm64-uefi.kdump", marks=pytest.mark.arch)],
+)
 def session(
     request: pytest.FixtureRequest, plugin: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Session:
@@ -133,7 +136,10 @@ def test_a_full_session_is_found_right(plugin: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "asked"),
-    [("arm64-direct.elf", ("sys", "log", "kmem -i", "bt")), ("arm64-uefi.kdump", ("sys", "bt"))],
+    [
+        ("arm64-direct.elf", ("sys", "log", "kmem -i", "bt")),
+        pytest.param("arm64-uefi.kdump", ("sys", "bt"), marks=pytest.mark.arch),
+    ],
 )
 def test_a_minimal_session_starts_again_on_the_dump_repaired(
     name: str, asked: tuple[str, ...], plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
