@@ -41,7 +41,9 @@ def run_repair(job: Job, options: Options) -> int:
     """Repair, or say what would be done; returns the exit status."""
     _check(options)
     if options.undo:
-        done, status = _undone(options), 0
+        from ..repair.course import undo
+
+        done, status = undo(options.dumps[0]), 0
     else:
         _roll_back(job, options)
         with Progress(job.err) as progress, job.open_dump(options.dumps, progress) as dump:
@@ -104,12 +106,6 @@ def _roll_back(job: Job, options: Options) -> None:
         path = options.dumps[0]
         if roll_back(path):
             job.complain(f"{path}: a repair that had been cut short was undone first")
-
-
-def _undone(options: Options) -> Repair:
-    from ..repair.course import undo
-
-    return undo(options.dumps[0])
 
 
 def _repaired(dump: Dump, options: Options, progress: Progress) -> tuple[Repair, int]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..locate import Found
     from ..locate.result import Location
 
-#: Page tables of one image that its mapping is looked for in; bytes that an image can have.
+#: Bytes that an image can have, where nothing tells its end.
 _MOST_IMAGE = 1 << 28
 
 

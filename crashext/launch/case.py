@@ -70,8 +70,8 @@ class Case:
     @property
     def has_crashed(self) -> bool:
         """Whether the kernel crashed, and the vCPUs run in its capture kernel."""
-        kernels = self.location.kernels
-        return any(k["chosen"] and k["state"] == "crashed" for k in kernels)
+        kernel = self.location.kernel
+        return kernel is not None and kernel["state"] == "crashed"
 
     @property
     def is_right(self) -> bool:

@@ -69,6 +69,11 @@ class Location:
             return None
         return (self.text_vaddr - self.text_paddr) & MASK64
 
+    @property
+    def kernel(self) -> dict[str, Any] | None:
+        """Of ``kernels`` the one that the answer is about."""
+        return next((kernel for kernel in self.kernels if kernel["chosen"]), None)
+
     def to_json(self) -> dict[str, Any]:
         """The dict that ``--json`` prints (schema 1)."""
 

@@ -48,7 +48,8 @@ def repair_in_place(plan: Plan) -> Repair:
     if plan.unmendable:
         raise RepairError(f"{plan.dump.path}: not repaired in place: {plan.unmendable}")
     path = _file(plan.dump.path)
-    if plan.file is None:
+    file = plan.file
+    if file is None:
         raise RepairError(f"{path} is compressed as a whole: write a new file (-o)")
     if not plan.changes:
         place = journal.path_of(path)
@@ -56,7 +57,7 @@ def repair_in_place(plan: Plan) -> Repair:
         return _outcome(
             plan, in_place=True, output=plan.dump.path, journal=kept, warnings=plan.warnings
         )
-    place, written = in_place.write_patches(path, plan.file_patches())
+    place, written = in_place.write_patches(path, plan.file_patches(), file.fileno())
     return _outcome(
         plan,
         in_place=True,

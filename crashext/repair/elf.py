@@ -14,8 +14,8 @@ from ..dumps.elf_types import PT_LOAD, PT_NOTE, ElfHeader, Segment
 from ..errors import RepairError
 from ..text import hex64
 from .change import Change
-from .elf_layout import NOTES_MARGIN, Core, header_size, pack
-from .headers import Headers, Mapping, cut, vaddr_of
+from .elf_layout import Core, header_size, pack
+from .headers import NOTES_MARGIN, Headers, Mapping, cut, vaddr_of
 from .overlay import Patch
 
 _PAGE = 4096
@@ -152,7 +152,7 @@ def _with_room(
         raise RepairError(f"headers and notes of {size} bytes: write a new file (-o)")
     kept: list[Segment] = []
     moved: list[Patch] = []
-    end = -(-dump.source.size // _PAGE) * _PAGE
+    end = behind = -(-dump.source.size // _PAGE) * _PAGE
     places: dict[tuple[int, int], int] = {}
     for segment in segments:
         if segment not in in_way:
@@ -161,6 +161,8 @@ def _with_room(
         head, tail = _cut(segment, size)
         key = head.p_offset, head.p_filesz
         if key not in places:
+            if end - behind + head.p_filesz > _MOST_MOVED:
+                raise RepairError("too much memory before the headers' end: write a new file (-o)")
             places[key] = end
             moved.append(Patch(end, dump.source.exactly(*key, "memory")))
             end += -(-head.p_filesz // _PAGE) * _PAGE

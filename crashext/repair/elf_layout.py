@@ -17,8 +17,6 @@ from ..dumps.elf_types import ET_CORE, MAGIC, PN_XNUM, PT_NOTE, Segment, machine
 from ..errors import UnsupportedDump
 from .headers import Headers
 
-#: makedumpfile reads some bytes behind the last note, which must be there.
-NOTES_MARGIN = 512
 _EV_CURRENT = 1
 
 

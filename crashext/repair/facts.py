@@ -31,10 +31,9 @@ _ALL_PAGES = 1  # dump_level of a kdump that lacks none but zeros
 
 
 class Facts(NamedTuple):
-    """The headers of a right dump, and what VMCOREINFO they owe to whom."""
+    """The headers of a right dump, and what of its VMCOREINFO the dump lacks."""
 
     headers: Headers
-    text: Text
     changes: tuple[Change, ...]
 
 
@@ -64,7 +63,7 @@ def facts_of(kernel: Kernel) -> Facts:
         page_size=_block_size(dump, location),
         mappings=_mappings(kernel),
     )
-    return Facts(headers, text, _changes(dump.vmcoreinfo, text))
+    return Facts(headers, _changes(dump.vmcoreinfo, text))
 
 
 def _block_size(dump: Dump, location: Location) -> int:

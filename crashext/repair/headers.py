@@ -13,6 +13,8 @@ from ..dumps.kdump_types import Utsname
 from ..notes import packed
 
 VMCOREINFO = "VMCOREINFO"
+#: makedumpfile reads some bytes behind the last note, which must be there.
+NOTES_MARGIN = 512
 NO_UTSNAME = Utsname("", "", "", "", "", "")
 
 

@@ -24,15 +24,19 @@ _SAMPLE, _SAMPLES = 4096, 64  # bytes of one, and how many
 _AT_ONCE = 1 << 20
 
 
-def write_patches(path: Path, patches: Sequence[Patch]) -> tuple[Path, int]:
+def write_patches(path: Path, patches: Sequence[Patch], planned: int) -> tuple[Path, int]:
     """Change the file at ``path``; returns its journal and how many bytes were written.
 
+    ``planned`` is a descriptor of the file that the patches were made for.
+
     Raises:
-        RepairError: the file must not be changed, or has a journal already.
+        RepairError: the file must not be changed, has a journal already, or is another one.
         OSError: the system can't.
     """
     with opened(path) as fd:
         facts = os.fstat(fd)
+        if not os.path.samestat(facts, os.fstat(planned)):
+            raise RepairError(f"{path} has been replaced while it was looked at: not changed")
         place = journal.path_of(path)
         behind, inside = _sorted_out(patches, facts.st_size)
         parts = [*behind, *_joined(fd, inside)]

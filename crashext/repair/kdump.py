@@ -17,11 +17,9 @@ from ..dumps.kdump_types import Utsname
 from ..errors import RepairError
 from ..text import hex64
 from .change import Change
-from .headers import NO_UTSNAME, Headers
+from .headers import NO_UTSNAME, NOTES_MARGIN, Headers
 from .overlay import Patch
 
-#: makedumpfile reads some bytes behind the last note, which must be there.
-NOTES_MARGIN = 512
 _SINCE_NOTES = 4  # header_version
 _UTSNAME, _UTSNAME_FIELD = 12, 65
 
@@ -123,7 +121,8 @@ class _Mending:
         header, source = self._header, self._dump.source
         area, text = self._headers.notes_area()
         offset, size = header.offset_note, header.size_note
-        if source.pread(offset, size) != area:
+        # The file says how large its notes are: no more is read than ours have.
+        if size != len(area) or source.pread(offset, size) != area:
             offset = -(-source.size // 8) * 8
             self._patches.append(Patch(offset, area + bytes(NOTES_MARGIN)))
             self._point("offset_note", offset, "the notes with VMCOREINFO lie behind the end")

@@ -40,8 +40,7 @@ class Repair:
     @property
     def kernel(self) -> dict[str, Any] | None:
         """The kernel that the dump was repaired for, as ``physbase`` lists it."""
-        kernels = () if self.location is None else self.location.kernels
-        return next((kernel for kernel in kernels if kernel["chosen"]), None)
+        return None if self.location is None else self.location.kernel
 
     def to_json(self) -> dict[str, Any]:
         """The dict that ``--json`` prints (schema 1)."""

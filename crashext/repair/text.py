@@ -43,14 +43,13 @@ class TextAnswer:
 
     def to_json(self) -> dict[str, Any]:
         """The dict that ``--json`` prints (schema 1)."""
-        kernels = self.location.kernels
         return {
             "schema": 1,
             "path": self.location.path,
             "vmcoreinfo": None if self.text is None else "".join(f"{x}\n" for x in self.lines()),
             "origin": self.origin,
             "changes": [change.to_json() for change in self.changes],
-            "kernel": next((kernel for kernel in kernels if kernel["chosen"]), None),
+            "kernel": self.location.kernel,
             "warnings": list(self.location.warnings),
             "reason": printable(self.reason),
         }

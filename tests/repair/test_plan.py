@@ -3,17 +3,22 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from crashext.dumps import open_source
+from crashext.dumps import open_dump, open_source
+from crashext.dumps.elf import ElfDump
 from crashext.dumps.elf_types import PT_LOAD, PT_NOTE
 from crashext.dumps.kdump import KdumpDump
 from crashext.dumps.source import FileSource
-from crashext.errors import NotCertain
+from crashext.errors import NotCertain, RepairError
+from crashext.repair import elf, kdump
+from crashext.repair.elf_layout import Core
 from crashext.repair.overlay import Overlay
 from crashext.vmcoreinfo import parse
 
@@ -140,3 +145,29 @@ def test_notes_of_the_other_byte_order() -> None:
         old, new = plan.dump.notes[0].desc, after.notes[0].desc
     nip = slice(112 + 32 * 8, 112 + 33 * 8)
     assert new[nip] == old[nip][::-1] != bytes(8)
+
+
+def test_overlapping_segments_do_not_multiply_what_is_moved() -> None:
+    """A file may have any number of segments that begin before the new headers end."""
+    path = SAMPLES / "ovmf-kaslr.elf"
+    with planned(path) as plan:
+        assert isinstance(plan.dump, ElfDump)
+        header, core = plan.dump.header, Core(64, "little", 62)
+        load = next(s for s in header.segments if s.p_type == PT_LOAD and s.p_filesz)
+        many = [load._replace(p_offset=n, p_paddr=n << 20) for n in range(5000)]
+        many = [s._replace(p_filesz=1 << 18, p_memsz=1 << 18) for s in many]
+        with pytest.raises(RepairError, match="write a new file"):
+            elf._with_room(plan.dump, core, many, b"")
+
+
+def test_notes_as_large_as_the_file_says_are_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "vmcore"
+    path.write_bytes((SAMPLES / "ovmf-kaslr.kdump").read_bytes())
+    os.truncate(path, 1 << 40)
+    with planned(SAMPLES / "ovmf-kaslr.kdump") as plan:
+        headers = plan.headers
+    with open_dump(path) as dump:
+        assert isinstance(dump, KdumpDump)
+        dump.header = replace(dump.header, size_note=1 << 39)
+        changes, _ = kdump.mend(dump, headers)
+    assert "size_note" in [change.what for change in changes]
