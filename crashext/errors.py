@@ -90,6 +90,22 @@ class SymbolFileError(CrashExtError):
         super().__init__(f"{path}: {problem}")
 
 
+class TypesError(CrashExtError):
+    """A kernel's own description of its types (BTF) can't be used: damaged, or no BTF.
+
+    ``offset`` is a byte offset in the BTF, or None where none applies.
+    """
+
+    def __init__(self, problem: str, *, offset: int | None = None) -> None:
+        self.problem = problem
+        self.offset = offset
+        super().__init__(f"BTF: {problem}" if offset is None else f"BTF: {offset:#x}: {problem}")
+
+
+class RebuildError(CrashExtError):
+    """No vmlinux can be made from a dump: it holds too little of its kernel."""
+
+
 class RepairError(CrashExtError):
     """A dump is not repaired: the file can't be changed as asked, or must not be."""
 
