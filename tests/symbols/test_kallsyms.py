@@ -13,6 +13,7 @@ import pytest
 
 from crashext.symbols import kallsyms
 from crashext.symbols.kallsyms import LITTLE64, Layout
+from crashext.symbols.kallsyms.tables import _DIGITS
 
 TEXT = 0xFFFFFFFF81000000
 COUNT = 3000
@@ -184,7 +185,7 @@ def forged(kind: str) -> bytes:
     elif kind == "counts that fit":
         unit, tail = struct.pack("<Q", 1_500_000) + b"\x07Tabcdef" * 33, table
     elif kind == "digits":
-        unit, tail = kallsyms._DIGITS, b""
+        unit, tail = _DIGITS, b""
     else:
         unit, tail = (struct.pack("<Q", 100_000) + b"\x07Taaaaaa" * 40) * 3000 + table, b""
     return unit * ((64 << 20) // len(unit)) + tail

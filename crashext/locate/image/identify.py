@@ -52,7 +52,7 @@ def identify(context: Context, image: Image, runs: list[Run]) -> None:
         if image.banner is None:
             match = _BANNER.search(block)
             image.banner = bytes(match.group()[:-1]) if match else None
-        found = kallsyms.decode(block, starts, wanted(context), layout)
+        found = kallsyms.decode(block, starts, wanted(context), layout, run.vaddr)
         if found:
             # Without CONFIG_KALLSYMS_ALL it has functions alone.
             whole = any(name in found for name in context.arch.top_tables)

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The names of kallsyms, decompressed: those wanted, or all."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from .layout import Block
+from .tables import MOST_NAME, Tables, length_at
+
+#: What no name has.
+_STRANGE = re.compile(rb"[^!-~]")
+
+
+class Symbol(NamedTuple):
+    """One symbol as it runs; ``kind`` is nm's letter, a small one where it is local."""
+
+    vaddr: int
+    kind: str
+    name: str
+
+
+class Symbols:
+    """All symbols of a kernel, in the order of its table: ascending addresses.
+
+    Attributes:
+        names: of each.
+        kinds: nm's letter of each, as bytes.
+        vaddrs: the run-time address of each. On x86_64 before 6.15 that of a per-CPU variable is
+            its offset in the per-CPU area.
+        refused: how many were left out, since their names can't be names.
+    """
+
+    def __init__(
+        self, names: list[str], kinds: bytearray, vaddrs: array[int], refused: int
+    ) -> None:
+        self.names, self.kinds, self.vaddrs, self.refused = names, kinds, vaddrs, refused
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[Symbol]:
+        for vaddr, kind, name in zip(self.vaddrs, self.kinds, self.names, strict=True):
+            yield Symbol(vaddr, chr(kind), name)
+
+
+def select(
+    block: Block, tables: Tables, addresses: Iterable[int], wanted: frozenset[str]
+) -> dict[str, int]:
+    """The addresses of the wanted names; the first of a name wins.
+
+    Decompressing 100 000 names takes 0.2 s. Nearly all are ruled out by their first and
+    last token alone: a type letter with the beginning of a wanted name, and an end of one.
+    """
+    tokens, at = tables.tokens, tables.names
+    found: dict[str, int] = {}
+    keys = {name.encode(): name for name in wanted}
+    firsts, lasts = _ends(tokens.text, keys)
+    for address in addresses:
+        length, start = length_at(block, at)
+        at = start + length
+        if block[at - 1] not in lasts or block[start] not in firsts:
+            continue
+        name = b"".join([tokens.text[c] for c in block[start:at]])[1:]
+        if name in keys:
+            found.setdefault(keys[name], address)
+    return found
+
+
+def _ends(text: tuple[bytes, ...], names: Iterable[bytes]) -> tuple[set[int], set[int]]:
+    """Codes of tokens that a wanted name, its type letter in front, can start and end with."""
+    firsts = {c for c, t in enumerate(text) if t and any(n.startswith(t[1:]) for n in names)}
+    lasts = {c for c, t in enumerate(text) if t and any(_ends_with(n, t) for n in names)}
+    return firsts, lasts
+
+
+def _ends_with(name: bytes, token: bytes) -> bool:
+    """Whether ``token`` is an end of the name, or all of it with a type letter in front."""
+    return name.endswith(token) or name == token[1:]
+
+
+def everything(block: Block, tables: Tables, addresses: Iterable[int]) -> Symbols:
+    """All of them but those whose names no linker would make: a guest wrote them."""
+    text, at = tables.tokens.text, tables.names
+    names: list[str] = []
+    kinds, vaddrs, refused = bytearray(), array("Q"), 0
+    for address in addresses:
+        length, start = length_at(block, at)
+        at = start + length
+        name = b"".join([text[code] for code in block[start:at]])
+        if _is_name(name) and 0 <= address < 1 << 64:
+            names.append(name[1:].decode("ascii"))
+            kinds.append(name[0])
+            vaddrs.append(address)
+        else:
+            refused += 1
+    return Symbols(names, kinds, vaddrs, refused)
+
+
+def _is_name(name: bytes) -> bool:
+    """Whether it is a type letter and printable ASCII without blanks."""
+    return 1 < len(name) <= MOST_NAME and name.isascii() and not _STRANGE.search(name)
