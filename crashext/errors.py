@@ -90,6 +90,14 @@ class SymbolFileError(CrashExtError):
         super().__init__(f"{path}: {problem}")
 
 
+class FetchError(CrashExtError):
+    """Nothing can be fetched: no server is named, or there is nothing to ask one with."""
+
+
+class NotFetched(FetchError):
+    """The servers asked do not have a vmlinux, do not answer, or sent something else."""
+
+
 class TypesError(CrashExtError):
     """A kernel's own description of its types (BTF) can't be used: damaged, or no BTF.
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from ..errors import CrashExtError, LaunchError, SessionError
+from ..errors import CrashExtError, FetchError, LaunchError, SessionError
 from ..text import printable
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ _NEEDED = {"click": "click", "elftools": "pyelftools"}
 
 def _verdict(error: Exception) -> tuple[str, int]:
     """One line for the user, and the exit status."""
-    if isinstance(error, (SessionError, LaunchError)):
+    if isinstance(error, (SessionError, LaunchError, FetchError)):
         return str(error), EXIT_NO
     if isinstance(error, CrashExtError):
         return str(error), EXIT_FILE

@@ -74,6 +74,12 @@ _MEANINGS: dict[str, Callable[[str], Any]] = {
 }
 
 
+def of_fetching(command: Callable[..., int]) -> Callable[..., int]:
+    """The option that allows to ask a server."""
+    text = "Get the vmlinux from the servers in DEBUGINFOD_URLS, if none is installed."
+    return click.option("--fetch", is_flag=True, help=text)(command)
+
+
 def of_cost(command: Callable[..., int]) -> Callable[..., int]:
     """The options that allow a dump to cost more."""
     for name, text in (
@@ -167,6 +173,7 @@ def detect(job: Job, dumps: tuple[str, ...], as_json: bool) -> int:
 @click.option("--no-cpu-state", is_flag=True, help="Do not use the vCPUs' saved registers.")
 @click.option("--all", "everything", is_flag=True, help="Search all RAM, list every kernel.")
 @click.option("--kernel", metavar="ID|live|crashed", help="Which one, where there are several.")
+@of_fetching
 @click.option("--apply", is_flag=True, help="Inside crash: put the running session right.")
 @click.option("--restart", is_flag=True, help="With --apply: start crash anew in place.")
 @click.option("--dry-run", is_flag=True, help="Only say what --apply would do.")
@@ -255,12 +262,14 @@ def _starter(name: str, help: str) -> None:
     @click.option("--vmlinux", metavar="FILE", multiple=True, help="The kernel's vmlinux.")
     @click.option("--kernel", metavar="ID|live|crashed", help="Which one, where there are several.")
     @click.option(f"--{name}", "program", metavar="PROGRAM", help=f"Start this {name}.")
+    @of_fetching
     @of_raw_memory
     @of_cost
     @click.option("--dry-run", "--print", "dry_run", is_flag=True, help="Only print the command.")
     @click.pass_obj
     def command(job: Job, /, **options: Any) -> int:
-        from .start import Options, start
+        from .opening import Options
+        from .start import start
 
         return start(job, name, Options(**options))
 

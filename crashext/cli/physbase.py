@@ -33,6 +33,7 @@ class Options(NamedTuple):
     no_cpu_state: bool
     everything: bool
     kernel: str | None
+    fetch: bool
     apply: bool
     restart: bool
     dry_run: bool
@@ -41,7 +42,7 @@ class Options(NamedTuple):
 def run_physbase(job: Job, options: Options) -> int:
     """Answer, and apply where that was asked for; returns the exit status."""
     _check(job, options)
-    answer = search(job, options.dumps, _vmlinux(job, options), **_how(options))
+    answer = search(job, options, **_how(options))
     job.answer(answer, location_text(answer), as_json=options.as_json)
     if not answer.found:
         if options.apply:
@@ -61,20 +62,39 @@ def run_physbase(job: Job, options: Options) -> int:
     return 0
 
 
-def search(job: Job, dumps: Sequence[str], vmlinux: Sequence[str] | None, **how: Any) -> Location:
+def search(job: Job, options: Options, **how: Any) -> Location:
     """Open the dump and locate its kernel, showing progress on a terminal.
 
-    ``how`` goes to :func:`crashext.locate.locate`.
+    Where no vmlinux is given and one is at hand, with that one once more. ``how`` goes to
+    :func:`crashext.locate.locate`.
 
     Raises:
         CorruptDump: no kernel is in what a damaged file still holds.
+        FetchError: there is nothing to fetch with.
     """
     from ..locate import locate
 
-    with Progress(job.err) as progress, job.open_dump(dumps, progress) as dump:
+    vmlinux = _vmlinux(job, options)
+    with Progress(job.err) as progress, job.open_dump(options.dumps, progress) as dump:
         answer = locate(dump, vmlinux=vmlinux or None, progress=progress, **how)
+        if answer.found and not vmlinux and job.session is None:
+            path = _at_hand(answer, options, progress)
+            answer = locate(dump, vmlinux=path, progress=progress, **how) if path else answer
     check_damage(dump, answer)
     return answer
+
+
+def _at_hand(answer: Location, options: Options, progress: Progress) -> str | None:
+    """The kernel's vmlinux, if a search can be done with it."""
+    from ..launch.which_vmlinux import Ways, at_hand
+    from ..symbols.places import Places
+
+    ways = Ways(Places(needs_contents=True), options.fetch, progress, progress.say)
+    taken = at_hand(answer, ways)
+    if taken is None:
+        return None
+    progress.say(taken.line)
+    return taken.path
 
 
 def check_damage(dump: Dump, answer: Location) -> None:
@@ -128,6 +148,9 @@ def _check(job: Job, options: Options) -> None:
             "--apply works inside crash: `extend qemufix.so`, then `qemufix physbase --apply`;"
             " from here `qemufix crash VMLINUX DUMP` starts crash right"
         )
+    if job.session is not None and options.fetch:
+        raise click.UsageError("inside crash the kernel is the session's; nothing is fetched")
+    check_fetch(options.fetch)
     if job.session is not None and options.vmlinux:
         raise click.UsageError("inside crash the kernel is the session's; --vmlinux has no place")
     if options.restart and not (options.apply or options.dry_run):
@@ -143,6 +166,14 @@ def check_kernel(kernel: str | None) -> None:
         raise click.UsageError(
             f"--kernel takes live, crashed or an id of the list, such as 0x1000000, not {kernel!r}"
         )
+
+
+def check_fetch(fetch: bool) -> None:
+    """Refuse to fetch where no server is named."""
+    from ..symbols.places import SERVERS, servers
+
+    if fetch and not servers():
+        raise click.UsageError(f"--fetch asks the servers in {SERVERS}, which is not set")
 
 
 def _vmlinux(job: Job, options: Options) -> Sequence[str]:

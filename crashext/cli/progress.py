@@ -36,6 +36,14 @@ class Progress:
         self.due = now + INTERVAL
         self._show(f"{stage}: {fraction:4.0%}{self._estimate(now, fraction)}")
 
+    def say(self, text: str) -> None:
+        """Print a line beside the output, in the place of the progress line."""
+        if self.width:
+            self._show("")
+            self.err.write("\r")
+            self.width = 0
+        print(f"qemufix: {printable(text)}", file=self.err, flush=True)
+
     @property
     def ask(self) -> Callable[[str], bool] | None:
         """Puts a question to who sits at the terminal; None where nobody does."""

@@ -3,43 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from ..text import shell_word
+from .opening import Opening, Options, Words
 from .progress import Progress
-from .render import location_text
 
 if TYPE_CHECKING:
-    from ..launch.case import Case, Tool
-    from ..locate import Found
+    from ..launch.case import Tool
     from .job import Job
 
 #: How crash exits that ends before its prompt (clean_exit(1), main.c); a session ends with 0.
 _NOT_UP = 1
-
-
-class Options(NamedTuple):
-    """The command line of ``crash``, ``drgn`` or ``gdb``, as given."""
-
-    words: tuple[str, ...]
-    vmlinux: tuple[str, ...]
-    kernel: str | None
-    program: str | None
-    dry_run: bool
-
-
-class Words(NamedTuple):
-    """What the words of the command line are: kernels, dumps, options of the tool."""
-
-    vmlinux: tuple[str, ...]
-    dumps: tuple[str, ...]
-    options: tuple[str, ...]
 
 
 def start(job: Job, name: str, options: Options) -> int:
@@ -49,16 +29,18 @@ def start(job: Job, name: str, options: Options) -> int:
         LaunchError: no vmlinux fits, or there is no such program for the dump.
     """
     from ..launch.given import prepare
-    from .physbase import check_kernel
+    from .physbase import check_fetch, check_kernel
 
     if job.session is not None:
         raise click.UsageError("this is crash already; use `qemufix physbase --apply`")
     check_kernel(options.kernel)
     tool, words = _tool(name), _sorted_out(options)
-    with Progress(job.err) as progress, _case(job, words, options.kernel, progress) as case:
-        if case is None:
+    check_fetch(options.fetch)
+    opening = Opening(job, tool, words, options, Progress(job.err))
+    with opening.progress as progress, opening.opened() as opened:
+        if opened is None:
             return 1
-        program = tool.program(case, options.program)
+        case, program = opened
         ready = prepare(
             tool, case, program, words.options, show_only=options.dry_run, progress=progress
         )
@@ -82,34 +64,6 @@ def _tool(name: str) -> Tool:
 
     tools: tuple[Tool, ...] = (crash.Crash(), drgn.Drgn(), gdb.Gdb())
     return next(tool for tool in tools if tool.name == name)
-
-
-@contextmanager
-def _case(job: Job, words: Words, kernel: str | None, progress: Progress) -> Iterator[Case | None]:
-    """The dump with its kernel and vmlinux; None where none was found, which is said."""
-    from ..launch.case import Case
-    from ..launch.which_vmlinux import installed, vmlinux_of
-    from ..locate import How, finding
-    from .physbase import check_damage
-
-    def search(vmlinux: Sequence[str]) -> Found:
-        how = How(kernel=kernel, progress=progress, vmlinux=vmlinux or None)
-        return stack.enter_context(finding(dump, **how))
-
-    with job.open_dump(words.dumps, progress) as dump, ExitStack() as stack:
-        found = search(words.vmlinux)
-        check_damage(dump, found.location)
-        if not found.location.found:
-            job.say(location_text(found.location))
-            yield None
-            return
-        given = words.vmlinux or installed(found.location)
-        if given != words.vmlinux and given:
-            found = search(given)
-        vmlinux = vmlinux_of(found, given)
-        if found.location.confidence == "weak":
-            job.complain(f"it is not certain where the kernel is: {found.location.reason}")
-        yield Case(words.dumps, dump, found, vmlinux)
 
 
 def _started(job: Job, tool: Tool, command: list[str], chosen: str | None) -> int:

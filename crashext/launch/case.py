@@ -29,12 +29,14 @@ class Case:
         dump: what they hold.
         found: the kernel that was found in it.
         vmlinux: the path of its vmlinux, which fits.
+        is_made: whether that was made from this very dump.
     """
 
     paths: tuple[str, ...]
     dump: Dump
     found: Found
     vmlinux: str
+    is_made: bool = False
 
     @property
     def location(self) -> Location:
@@ -44,10 +46,7 @@ class Case:
     @property
     def arch(self) -> Architecture:
         """The descriptor of the guest's architecture."""
-        found = architecture_of(self.location.arch)
-        if found is None:
-            raise LaunchError(f"nothing is known of {self.location.arch}")
-        return found
+        return arch_of(self.location)
 
     @cached_property
     def plan(self) -> Plan:
@@ -82,6 +81,18 @@ class Case:
             return True
 
 
+def arch_of(location: Location) -> Architecture:
+    """The descriptor of the guest's architecture.
+
+    Raises:
+        LaunchError: there is none.
+    """
+    found = architecture_of(location.arch)
+    if found is None:
+        raise LaunchError(f"nothing is known of {location.arch}")
+    return found
+
+
 class Tool(Protocol):
     """A program that opens dumps; ``name`` is what it is called."""
 
@@ -89,17 +100,26 @@ class Tool(Protocol):
     def name(self) -> str:
         """The command's name."""
 
-    def program(self, case: Case, chosen: str | None) -> list[str]:
+    @property
+    def needs_contents(self) -> bool:
+        """Whether it takes no separate debug file for a vmlinux."""
+
+    def program(self, arch: Architecture, chosen: str | None) -> list[str]:
         """The program, a path and perhaps its first arguments; ``chosen`` by the user.
 
         Raises:
-            LaunchError: there is none that takes this dump.
+            LaunchError: there is none that takes dumps of that architecture.
         """
+
+    def is_old(self, program: Sequence[str]) -> bool:
+        """Whether it can't read what kernels have become, and a vmlinux is made as before."""
 
     def wants(self, case: Case) -> tuple[Want, str]:
         """What it has to be given, and why it can't be the file, in a few words."""
 
-    def arguments(self, case: Case, files: Sequence[str], options: Sequence[str]) -> list[str]:
+    def arguments(
+        self, case: Case, program: Sequence[str], files: Sequence[str], options: Sequence[str]
+    ) -> list[str]:
         """Its command line behind the program, for ``files`` as it is given them."""
 
     def again(self, command: list[str]) -> list[str] | None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator, Sequence
 
 from ..arch import CRASH_MACHINES
@@ -13,24 +12,27 @@ from ..errors import LaunchError
 from ..text import printable
 from . import look
 from .case import Case, Want
-from .program import chosen_program, in_path
+from .program import chosen_program, in_path, said_by
 
 _MINIMAL = "--minimal"
 #: A line of `crash --buildinfo`, which every crash since 4.0 answers.
 _TARGET = re.compile(r"^\s*build_target: *(\w+)", re.MULTILINE)
-_PATIENCE = 60.0  # seconds for that answer
+#: Likewise of `crash --version`.
+_VERSION = re.compile(r"^crash (\d+)\.(\d+)\.(\d+)", re.MULTILINE)
+_COUNTS_TASKS = (8, 0, 4)
 
 
 class Crash:
     """See :class:`crashext.launch.case.Tool`."""
 
     name = "crash"
+    needs_contents = True  # "no text and data contents", symbols.c
 
-    def program(self, case: Case, chosen: str | None) -> list[str]:
+    def program(self, arch: Architecture, chosen: str | None) -> list[str]:
         """The crash of the dump's architecture: ``crash``, ``crash-ARCH``, or the one chosen."""
         if chosen is not None:
             return [chosen_program(chosen, "--crash")]
-        names = ["crash", *(f"crash-{name}" for name in _spellings(case.arch))]
+        names = ["crash", *(f"crash-{name}" for name in _spellings(arch))]
         unknown, others = [], []
         for name in names:
             found = in_path(name)
@@ -39,7 +41,7 @@ class Crash:
                 continue
             if machine is None:
                 unknown.append(found)
-            elif machine in (case.arch.name, *case.arch.dump_arches):
+            elif machine in (arch.name, *arch.dump_arches):
                 return [found]
             else:
                 others.append(f"{name} is for {machine}")
@@ -47,9 +49,17 @@ class Crash:
             return unknown[:1]
         seen = f" ({', '.join(others)})" if others else ""
         raise LaunchError(
-            f"there is no crash for {case.arch.name} in PATH{seen}: install one as "
-            f"crash-{case.arch.name}, or name it with --crash PROGRAM"
+            f"there is no crash for {arch.name} in PATH{seen}: install one as "
+            f"crash-{arch.name}, or name it with --crash PROGRAM"
         )
+
+    def is_old(self, program: Sequence[str]) -> bool:
+        """Whether it is from before 8.0.4, which counts tasks wrongly on kernels since 6.5.
+
+        They made the array at the end of ``struct pid`` one without a length.
+        """
+        found = _VERSION.search(said_by([*program, "--version"]))
+        return found is not None and tuple(map(int, found.groups())) < _COUNTS_TASKS
 
     def wants(self, case: Case) -> tuple[Want, str]:
         """The files where it reads them and its options say enough; else the dump repaired."""
@@ -65,7 +75,9 @@ class Crash:
             return "mended", "crash needs a VMCOREINFO that is right"
         return "file", ""
 
-    def arguments(self, case: Case, files: Sequence[str], options: Sequence[str]) -> list[str]:
+    def arguments(
+        self, case: Case, program: Sequence[str], files: Sequence[str], options: Sequence[str]
+    ) -> list[str]:
         """The options that place the kernel, the user's, and the two files."""
         return [*case.location.crash_args, *options, case.vmlinux, *files]
 
@@ -84,13 +96,5 @@ def _spellings(arch: Architecture) -> Iterator[str]:
 
 def _machine(program: str) -> str | None:
     """The architecture of the dumps that a crash reads, as dumps name it; None if not told."""
-    try:
-        done = subprocess.run(
-            [program, "--buildinfo"],
-            capture_output=True, text=True, errors="replace",
-            stdin=subprocess.DEVNULL, timeout=_PATIENCE, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    found = _TARGET.search(done.stdout)
+    found = _TARGET.search(said_by([program, "--buildinfo"]))
     return CRASH_MACHINES.get(found.group(1), printable(found.group(1))) if found else None

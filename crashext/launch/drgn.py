@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..arch.base import Architecture
 from ..errors import LaunchError
 from . import look
 from .case import Case, Want
@@ -15,8 +16,9 @@ class Drgn:
     """See :class:`crashext.launch.case.Tool`."""
 
     name = "drgn"
+    needs_contents = False
 
-    def program(self, case: Case, chosen: str | None) -> list[str]:
+    def program(self, arch: Architecture, chosen: str | None) -> list[str]:
         """The one chosen, in PATH, or beside our Python."""
         if chosen is not None:
             return [chosen_program(chosen, "--drgn")]
@@ -24,6 +26,10 @@ class Drgn:
         if found is None:
             raise LaunchError("there is no drgn in PATH: install it (pip install drgn)")
         return [found]
+
+    def is_old(self, program: Sequence[str]) -> bool:
+        """None is."""
+        return False
 
     def wants(self, case: Case) -> tuple[Want, str]:
         """The file where it is right, else the dump repaired; an ELF core where kdump won't do."""
@@ -36,7 +42,9 @@ class Drgn:
             return "mended", "drgn needs headers that are right"
         return "file", ""
 
-    def arguments(self, case: Case, files: Sequence[str], options: Sequence[str]) -> list[str]:
+    def arguments(
+        self, case: Case, program: Sequence[str], files: Sequence[str], options: Sequence[str]
+    ) -> list[str]:
         """The core and the symbols, and whatever the user adds."""
         return ["-c", *files, "-s", case.vmlinux, *options]
 

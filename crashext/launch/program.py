@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import LaunchError
 from ..text import printable
+
+_PATIENCE = 60.0  # seconds for an answer
 
 
 def chosen_program(name: str, option: str) -> str:
@@ -32,3 +36,16 @@ def beside_python(name: str) -> str | None:
     """A program of the environment that our Python belongs to."""
     path = Path(sys.executable).parent / name
     return shutil.which(path)
+
+
+def said_by(command: Sequence[str]) -> str:
+    """What a program prints that is asked about itself; "" where it does not come to an answer."""
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True, text=True, errors="replace",
+            stdin=subprocess.DEVNULL, timeout=_PATIENCE, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout

@@ -23,6 +23,7 @@ _BIND_GLOBAL = 1
 _MAX_TEXT = 4096
 _NT_GNU_BUILD_ID = 3
 _BANNER_START = b"Linux version "
+_DEBUG_INFO = (".debug_info", ".zdebug_info")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,9 @@ class Vmlinux:
     """An ELF kernel file of any class and byte order, opened for a few look-ups.
 
     Addresses are those it was linked for. Attributes: ``path``, ``bits`` (32 or 64),
-    ``byte_order``, ``machine`` (``EM_...``).
+    ``byte_order``, ``machine`` (``EM_...``), ``has_debug_info``, and ``is_whole``: False for
+    a separate debug file, which has the sections' headers without their bytes. Its program
+    headers claim bytes all the same (objcopy and eu-strip leave them so): none is read.
 
     Raises:
         SymbolFileError: the file can't be read, is no ELF file, or has no symbol table.
@@ -98,9 +101,13 @@ class Vmlinux:
             self.bits = int(elf.elfclass)
             self.byte_order: ByteOrder = "little" if elf.little_endian else "big"
             self.machine = str(elf["e_machine"])
-            self._loads = [
+            loads = [
                 (s["p_vaddr"], s["p_offset"], s["p_filesz"]) for s in elf.iter_segments("PT_LOAD")
             ]
+            text = elf.get_section_by_name(".text")
+            self.is_whole = text is None or text["sh_type"] != "SHT_NOBITS"
+            self._loads = loads if self.is_whole else []
+            self.has_debug_info = any(elf.get_section_by_name(n) is not None for n in _DEBUG_INFO)
             symtab = elf.get_section_by_name(".symtab")
             strings = elf.get_section_by_name(".strtab")
             notes = elf.get_section_by_name(".notes")
@@ -115,6 +122,8 @@ class Vmlinux:
         self._symtab = self._table(symtab)
         self._strings = self._table(strings)
         self._notes = None if notes is None else (notes["sh_addr"], notes["sh_size"])
+        if notes is not None and not self.is_whole and notes["sh_type"] != "SHT_NOBITS":
+            self._loads = [(notes["sh_addr"], notes["sh_offset"], notes["sh_size"])]
 
     def _table(self, section: Any) -> _Table:
         offset, end = section["sh_offset"], section["sh_offset"] + section["sh_size"]
