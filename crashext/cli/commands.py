@@ -253,6 +253,35 @@ def vmcoreinfo(job: Job, /, **options: Any) -> int:
     return run_vmcoreinfo(job, **options)
 
 
+@cli.command()
+@click.argument("dumps", metavar="[DUMP]...", nargs=-1)
+@click.option("-o", "--output", metavar="FILE", help="Where it goes.")
+@click.option("--kernel", metavar="ID|live|crashed", help="Which one, where there are several.")
+@click.option("--no-image", is_flag=True, help="Leave the kernel's code and data out.")
+@click.option(
+    "--old-crash/--new-crash",
+    default=None,
+    help="Made for crash before 8.0.4, or since; for the one in PATH if not given.",
+)
+@of_raw_memory
+@of_cost
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@click.pass_obj
+def vmlinux(job: Job, /, **options: Any) -> int:
+    """Make a vmlinux from the dump itself, in place of a debug package's.
+
+    Symbols, types and unwind tables are those that the kernel carries with it. Exit status 1:
+    no kernel was found, or it has no symbol table.
+
+    \b
+      qemufix vmlinux guest.kdump -o vmlinux
+      qemufix vmlinux guest.kdump -o vmlinux --json | jq .missing
+    """
+    from .vmlinux import Options, run_vmlinux
+
+    return run_vmlinux(job, Options(**options))
+
+
 def _starter(name: str, help: str) -> None:
     """Declare the command that starts the tool ``name``."""
 

@@ -206,6 +206,13 @@ class Dump(ABC):
         except (MissingMemory, CorruptDump):
             return False
 
+    def identity(self) -> tuple[object, ...] | None:
+        """What tells the files from any others, also from ones at the same paths later.
+
+        None where nothing does: then what is learned of the dump can't be kept.
+        """
+        return None
+
     @abstractmethod
     def close(self) -> None:
         """Release the file; reads fail afterwards."""

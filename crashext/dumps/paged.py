@@ -19,6 +19,10 @@ class PagedDump(Dump):
     _source: Source
     _cache: PageCache
 
+    def identity(self) -> tuple[object, ...]:
+        """That of the file, see :meth:`Dump.identity`."""
+        return self._source.identity()
+
     @abstractmethod
     def _load(self, pfn: int) -> bytes:
         """The page of a frame, decoded; raises as :meth:`Dump.read` does."""

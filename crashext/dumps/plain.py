@@ -36,6 +36,10 @@ class PlainDump(Dump):
     def _memory(self) -> Iterator[Piece]:
         """Every address that has a place in the file, with that place, ascending."""
 
+    def identity(self) -> tuple[object, ...]:
+        """That of the file, see :meth:`Dump.identity`."""
+        return self._source.identity()
+
     def _held(self) -> Iterator[Stretch]:
         """What has a place in the file, whose holes are zeros, see :meth:`Dump.stretches`."""
         source, size = self._source, self.page_size

@@ -56,6 +56,10 @@ class SplitDump(Dump):
             ),
         )
 
+    def identity(self) -> tuple[object, ...]:
+        """That of all parts, see :meth:`Dump.identity`."""
+        return tuple(fact for part in self._parts for fact in part.identity())
+
     @property
     def same_bitmaps(self) -> bool:
         """Whether no part says that pages were left out."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cache of unpacked files: ``$XDG_CACHE_HOME/qemufix`` (``~/.cache/qemufix``).
+"""The cache of unpacked and made files: ``$XDG_CACHE_HOME/qemufix`` (``~/.cache/qemufix``).
 
-A file there is named by what identifies the compressed file, and may be deleted at any
+A file there is named by what identifies the file it was made from, and may be deleted at any
 time. The folder and the files must be ours and nobody else's. A file grows as ``.new``
 under a lock, which the system lets go when the process ends, however it ends: a ``.new``
 file that nobody has locked is a leftover. It gets its name when all of it is there.
@@ -70,18 +70,20 @@ class Storage:
         identity: tuple[object, ...],
         fill: Callable[[BinaryIO], bool],
         progress: Callable[[str, float], None] | None,
+        label: str = "",
     ) -> Entry:
         """The file of that identity; ``fill`` writes it if need be, and says if it is whole.
 
-        Of several processes that want it one writes it, and the others wait.
+        Its name starts with ``label``. Of several processes that want it one writes it, and the
+        others wait.
         """
         self._check_folder()
-        name = hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
+        name = label + hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
         while (found := self._find(name)) is None:
             new = self._locked(name + _NEW)
             if new is None:
                 if progress:
-                    progress("Waiting for another process that unpacks it", 0.0)
+                    progress("Waiting for another process that makes it", 0.0)
                 time.sleep(_POLL)
                 continue
             with os.fdopen(new, "r+b") as output:

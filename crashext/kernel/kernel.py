@@ -6,8 +6,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..arch.base import Architecture
+from ..arch.base import Architecture, Run
 from ..locate.image import accounting, vmcoreinfo_data
+from ..locate.image.examine import runs_of
 from ..locate.image.kernel_memory import kernel_paddr
 from ..locate.memory import PAGE_SIZE
 
@@ -62,6 +63,20 @@ class Kernel:
             parts.append(data)
             vaddr, size = vaddr + room, size - room
         return b"".join(parts)
+
+    def copy(self, vaddr: int, size: int) -> bytearray:
+        """``size`` bytes of the image at a run-time address; zeros where the dump has none."""
+        return self._context.memory.block(self._image.paddr(vaddr), size)
+
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """How page tables map the image, ascending; nothing where none are known."""
+        return tuple(runs_of(self._context, self._image))
+
+    @property
+    def start(self) -> int | None:
+        """Run-time address of the image's first byte."""
+        return self._image.text_vaddr
 
     def _paddr(self, vaddr: int) -> int | None:
         start = self._image.text_vaddr

@@ -7,7 +7,6 @@ It grows beside its name and gets it when it is whole and on disk.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -17,6 +16,7 @@ from typing import NamedTuple
 from ..dumps.flattened import FlattenedSource
 from ..errors import RepairError
 from .plan import Plan
+from .write.beside import beside
 from .write.copying import copy_file, image_of, plain_of
 from .write.elf_file import write_elf
 from .write.kdump_file import write_kdump
@@ -64,22 +64,11 @@ def write_new(plan: Plan, output: str, form: Form, progress: Progress | None) ->
         return _anew(plan, form, FlatSink(1), told)
     path = Path(output)
     _check_output(plan, path)
-    fd, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
-    try:
-        try:
-            _permit(fd, plan)
-            written = _copied(plan, fd, told) if form.copied else _anew(
-                plan, form, FileSink(fd), told
-            )  # fmt: skip
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        Path(name).rename(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
-    return written
+    with beside(path) as fd:
+        _permit(fd, plan)
+        if form.copied:
+            return _copied(plan, fd, told)
+        return _anew(plan, form, FileSink(fd), told)
 
 
 def _anew(plan: Plan, form: Form, sink: Sink, progress: Callable[[float], None] | None) -> Written:

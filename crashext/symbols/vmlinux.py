@@ -20,6 +20,7 @@ from ..errors import SymbolFileError
 
 _SHN_UNDEF = 0
 _BIND_GLOBAL = 1
+_PF_R = 4
 _MAX_TEXT = 4096
 _NT_GNU_BUILD_ID = 3
 _BANNER_START = b"Linux version "
@@ -101,8 +102,11 @@ class Vmlinux:
             self.bits = int(elf.elfclass)
             self.byte_order: ByteOrder = "little" if elf.little_endian else "big"
             self.machine = str(elf["e_machine"])
+            # Without rights: a hole, in a vmlinux made from a dump.
             loads = [
-                (s["p_vaddr"], s["p_offset"], s["p_filesz"]) for s in elf.iter_segments("PT_LOAD")
+                (s["p_vaddr"], s["p_offset"], s["p_filesz"])
+                for s in elf.iter_segments("PT_LOAD")
+                if s["p_flags"] & _PF_R
             ]
             text = elf.get_section_by_name(".text")
             self.is_whole = text is None or text["sh_type"] != "SHT_NOBITS"

@@ -29,7 +29,7 @@ def examine(context: Context, image: Image) -> None:
         image.matches_vmlinux = _check_with_vmlinux(context, image, context.vmlinux)
         if image.matches_vmlinux:
             return
-    runs = _runs(context, image)
+    runs = runs_of(context, image)
     _symbols_from_vmcoreinfo(image)
     # Offsets worked out with the symbols of another build mean nothing.
     image.kaslr_offset = own_kaslr_offset(context, image)
@@ -129,7 +129,7 @@ def _is_hollow(context: Context, vmlinux: Vmlinux, voffset: int, offset: int) ->
     return body.of_build(context, vmlinux, paddr_of, offset).held is False
 
 
-def _runs(context: Context, image: Image) -> list[Run]:
+def runs_of(context: Context, image: Image) -> list[Run]:
     """How the image is mapped: by a vCPU's tables, else by its own that a proposal names."""
     for cpu in context.cpus:
         if cpu.index in image.running:

@@ -22,7 +22,7 @@ from .image import Image
 #: of /proc/version and the fragment in compressed images do not.
 _BANNER = re.compile(rb"Linux version \d[^\0\n]{8,900} #\d[^\0\n]{0,200}\n\0")
 #: .rodata of a distribution kernel is 8-20 MiB; more is not looked at.
-_RODATA_MAX = 64 << 20
+RODATA_MAX = 64 << 20
 #: What the checks ask for on every architecture; each adds its own.
 _WANTED = (
     *("linux_banner", "vmcoreinfo_data", "__start_notes", "__stop_notes", "saved_command_line"),
@@ -47,8 +47,8 @@ def identify(context: Context, image: Image, runs: list[Run]) -> None:
     told = {} if image.info is None else dict(image.info.symbols)
     # What lies before .text may not be mapped.
     starts = sorted({image.text_vaddr, *(run.vaddr for run in runs[:1])})
-    for run in _read_only(runs):
-        block = context.memory.block(run.paddr, min(run.size, _RODATA_MAX))
+    for run in read_only(runs):
+        block = context.memory.block(run.paddr, min(run.size, RODATA_MAX))
         if image.banner is None:
             match = _BANNER.search(block)
             image.banner = bytes(match.group()[:-1]) if match else None
@@ -74,7 +74,7 @@ def banner_before_kallsyms(context: Context, image: Image) -> None:
         image.banner = bytes(match.group()[:-1]) if match else None
 
 
-def _read_only(runs: list[Run]) -> Iterator[Run]:
+def read_only(runs: list[Run]) -> Iterator[Run]:
     """The runs that can be .rodata, likeliest first.
 
     Before mark_rodata_ro() the whole image has equal rights: then all of it.

@@ -15,6 +15,7 @@ _START = 4096
 _RECORD = 1 << 18  # bytes in a record at most
 _BLOCK = 4096
 _ZEROS = bytes(_BLOCK)
+_MOST_PARTS = 512  # of one call; Linux takes 1024 (UIO_MAXIOV)
 
 
 Data = bytes | bytearray | memoryview
@@ -61,6 +62,8 @@ class FileSink(Sink):
 
     def join(self, offset: int, parts: Sequence[Data]) -> None:
         """Write them at once."""
+        if len(parts) > _MOST_PARTS:
+            parts = [b"".join(parts)]
         done = os.pwritev(self._fd, parts, offset)
         self.written += done
         if done < sum(map(len, parts)):

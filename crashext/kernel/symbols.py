@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every symbol of a located kernel, from its own kallsyms (kernel/kallsyms.c)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import cached_property
+
+from ..locate.image.identify import RODATA_MAX, read_only
+from ..symbols.kallsyms import Block, Layout, Symbols, read_all
+from ..vmcoreinfo import parse
+from .kernel import Kernel
+
+_PREFIX = "kallsyms_"
+_INDEX_SIZE = 512  # bytes of kallsyms_token_index
+_MOST_TABLES = 64 << 20
+_PAGE = 4096
+
+
+class KernelSymbols:
+    """The symbols of a kernel as it runs.
+
+    Attributes:
+        table: all of them, in the kernel's order.
+    """
+
+    def __init__(self, table: Symbols) -> None:
+        self.table = table
+
+    def vaddr(self, *names: str) -> int | None:
+        """Run-time address of the first known of ``names``; the first symbol of a name."""
+        return next((self._first[name] for name in names if name in self._first), None)
+
+    def room(self, vaddr: int) -> int:
+        """Bytes from ``vaddr`` to the next symbol behind it: no variable there is larger."""
+        places = self._places
+        index = bisect_right(places, vaddr)
+        return places[index] - vaddr if index < len(places) else 0
+
+    @cached_property
+    def _first(self) -> dict[str, int]:
+        pairs = zip(reversed(self.table.names), reversed(self.table.vaddrs), strict=True)
+        return dict(pairs)
+
+    @cached_property
+    def _places(self) -> list[int]:
+        return sorted(set(self.table.vaddrs))
+
+
+def find_symbols(kernel: Kernel) -> KernelSymbols | None:
+    """The symbols of ``kernel``; None where it has no kallsyms, or memory lacks a part of it."""
+    start = kernel.start
+    if start is None:
+        return None
+    layout = Layout(kernel.arch.byte_order, kernel.arch.word)
+    # What lies before .text may not be mapped, and _text be the first address that is.
+    starts = sorted({start, *(run.vaddr for run in kernel.runs[:1])})
+    for vaddr, block in _blocks(kernel):
+        table = read_all(block, starts, layout, vaddr)
+        if table is not None:
+            return KernelSymbols(table)
+    return None
+
+
+def _blocks(kernel: Kernel) -> Iterator[tuple[int, Block]]:
+    """Copies of where the tables may be, and their addresses: as told, else all of .rodata."""
+    told = _told(kernel)
+    if told is not None:
+        yield told, kernel.copy(told, _size(kernel, told))
+    for run in read_only(list(kernel.runs)):
+        yield run.vaddr, kernel.copy(run.vaddr, min(run.size, RODATA_MAX))
+
+
+def _told(kernel: Kernel) -> int | None:
+    """The first of the tables that VMCOREINFO names (6.0 and later)."""
+    places = _named(kernel)
+    usable = len(places) > 3 and all(map(kernel.arch.is_image_vaddr, places))
+    return min(places) & -_PAGE if usable and max(places) - min(places) < _MOST_TABLES else None
+
+
+def _size(kernel: Kernel, start: int) -> int:
+    """Bytes from there to behind the last table: offsets or names are not longer than all else."""
+    span = max(_named(kernel)) + _INDEX_SIZE - start
+    return 2 * span + _PAGE
+
+
+def _named(kernel: Kernel) -> list[int]:
+    symbols = parse(kernel.vmcoreinfo or b"").symbols
+    return [vaddr for name, vaddr in symbols.items() if name.startswith(_PREFIX)]

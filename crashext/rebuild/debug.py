@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The debug information: types of BTF, and what has them: variables and functions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from .. import __version__
+from ..symbols.btf import Btf
+from .clock import ticks_per_second
+from .dwarf import DebugInfo, debug_info
+from .globals import globals_of
+from .parts import Parts
+from .shape import Function, Shape, Variable
+
+PRODUCER = f"qemufix {__version__}: made from the memory of a guest, not by a compiler"
+#: What crash takes HZ from (task_init, task.c): five seconds of ticks.
+_CLOCK, _SECONDS = "write_expire", 5
+#: Without an element of its flexible array crash before 8.0.4 takes a kernel for one that has
+#: a single task (pid_namespace's tasks: refresh_xarray_task_table).
+ONE_ELEMENT = frozenset({("pid", "numbers")})
+
+
+#: nm's letters of functions.
+_CODE = frozenset("tTwW")
+
+
+class Debug(NamedTuple):
+    """DWARF, and how much it tells."""
+
+    info: DebugInfo
+    types: int
+    variables: int
+
+
+def debug_of(parts: Parts, btf: Btf, *, old_crash: bool) -> Debug:
+    """The debug information of a kernel with BTF; what can't be had goes to ``parts.missing``.
+
+    Raises:
+        TypesError: its BTF is damaged.
+    """
+    btfs = [btf, *(module.btf for module in parts.modules)]
+    variables = list({v.name: v for v in _variables(parts, btf)}.values())
+    arch = parts.kernel.arch
+    info = debug_info(
+        btfs,
+        variables,
+        _functions(parts, btf),
+        producer=PRODUCER,
+        byte_order=arch.byte_order,
+        word=arch.word,
+        one_element=ONE_ELEMENT if old_crash else frozenset(),
+    )
+    return Debug(info, info.types, info.globals)
+
+
+def _variables(parts: Parts, btf: Btf) -> Iterator[Variable]:
+    """Those of the table, then those that BTF has, which are per-CPU, then the clock."""
+    symbols, kernel = parts.symbols, parts.kernel
+    known = globals_of(
+        btf,
+        _data(parts),
+        arch=kernel.arch.name,
+        release=kernel.location.release or "",
+        read=kernel.read,
+        readonly=_in_rodata(parts),
+    )
+    for variable in known:
+        assert variable.vaddr is not None
+        yield replace(variable, vaddr=parts.linked(variable.vaddr))
+    for var in btf.variables():
+        vaddr = symbols.vaddr(var.name)
+        if vaddr is not None:
+            yield Variable(var.name, Shape((), var.type_id), parts.linked(vaddr))
+    rate, number = ticks_per_second(kernel, symbols, btf), btf.find("int")
+    if rate is None or number is None:
+        parts.missing.append("the frequency of the kernel's ticks: crash takes 1000")
+    else:
+        yield Variable(_CLOCK, Shape((), number), None, rate * _SECONDS)
+
+
+def _data(parts: Parts) -> Iterator[tuple[str, int, int | None]]:
+    """Symbols of what is no code, with the room that each has."""
+    room = parts.symbols.room
+    for vaddr, kind, name in parts.symbols.table:
+        if kind not in _CODE:
+            yield name, vaddr, room(vaddr)
+
+
+def _in_rodata(parts: Parts) -> Callable[[int], bool]:
+    """Whether an address lies in what is never written to, not even while the kernel starts."""
+    vaddr = parts.symbols.vaddr
+    start, end = vaddr("__start_rodata"), vaddr("__end_rodata")
+    late, late_end = vaddr("__start_ro_after_init"), vaddr("__end_ro_after_init")
+
+    def test(at: int) -> bool:
+        inside = start is not None and end is not None and start <= at < end
+        is_late = late is not None and late_end is not None and late <= at < late_end
+        return inside and not is_late
+
+    return test
+
+
+def _functions(parts: Parts, btf: Btf) -> Iterator[Function]:
+    """Those whose names are symbols of code, and of one function only."""
+    table = parts.symbols.table
+    once = {name for name, count in Counter(table.names).items() if count == 1}
+    for function in btf.functions():
+        if function.name not in once:
+            continue
+        vaddr = parts.symbols.vaddr(function.name)
+        if vaddr is not None and vaddr >= parts.extent.start:
+            start = parts.linked(vaddr)
+            size = parts.symbols.room(vaddr)
+            yield Function(function.name, function.type_id, start, start + size)
