@@ -104,6 +104,7 @@ class Abbrev(IntEnum):
     FUNCTION_VOID = 37  # BIPI
     VARIABLE = 38  # BIIBBP
     VARIABLE_VALUE = 39  # BIIQ
+    ENUMERATOR_WIDE = 40  # BIQ
 
 
 class _Entry(NamedTuple):
@@ -141,6 +142,7 @@ _ENTRIES = {
     Abbrev.ENUM_ANON: _Entry(0x04, True, (_SIZE1, _TYPE)),
     Abbrev.ENUM_DECLARED: _Entry(0x04, False, (_NAME, _DECLARED)),
     Abbrev.ENUMERATOR: _Entry(0x28, False, (_NAME, (_At.CONST_VALUE, _Form.SDATA))),
+    Abbrev.ENUMERATOR_WIDE: _Entry(0x28, False, (_NAME, (_At.CONST_VALUE, _Form.DATA8))),
     Abbrev.MEMBER: _Entry(0x0D, False, (_NAME, _TYPE, _PLACE)),
     Abbrev.MEMBER_ANON: _Entry(0x0D, False, (_TYPE, _PLACE)),
     Abbrev.BITS: _Entry(0x0D, False, (_NAME, _TYPE, *_BITS)),

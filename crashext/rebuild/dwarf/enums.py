@@ -26,13 +26,16 @@ class Enums:
         btf = part.btf
         self.ids = [i for i in btf.ids(Kind.ENUM, Kind.ENUM64) if btf.count(i)]
         self._names = words_at(btf, self.ids, 0)
-        pack = part.pen.row("BI").pack
+        plain, wide = part.pen.row("BI").pack, part.pen.row("BIQ").pack
         self._bodies = []
         for i in self.ids:
             names, values = enum_columns(btf, i)
             self._bodies.append(
                 b"".join(
-                    pack(Abbrev.ENUMERATOR, name) + _leb(_signed64(value))
+                    # As compilers do: no LEB128 of readers' 64 bits holds it.
+                    wide(Abbrev.ENUMERATOR_WIDE, name, value)
+                    if value >> 63 == 1
+                    else plain(Abbrev.ENUMERATOR, name) + _leb(value)
                     for name, value in zip(part.names(names), values, strict=True)
                 )
             )
@@ -58,7 +61,3 @@ class Enums:
             yield self._bodies[n]
             yield b"\0"
 
-
-def _signed64(value: int) -> int:
-    """From 2^63 on in two's complement, as compilers write it."""
-    return value - (1 << 64) if value >> 63 else value

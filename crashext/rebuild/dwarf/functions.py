@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from ...symbols.btf import Kind
 from ...symbols.btf.columns import gather, words_at
@@ -54,39 +54,46 @@ class Prototypes:
 
 
 def write_functions(
-    part: Part, functions: Iterable[Function], strings: Strings
-) -> Iterator[bytes]:
+    part: Part, functions: Sequence[Function], strings: Strings
+) -> Iterator[bytes | memoryview]:
     """Functions where they are linked. All types have to have their places."""
-    pen, btf, words = part.pen, part.btf, part.btf.words
-    typed, void = pen.row("BIIPI").pack, pen.row("BIPI").pack
-    bodies: dict[int, bytes] = {}
-    for function in functions:
-        type_id, start, end = function.type_id, function.start, function.end
-        proto = btf.reference(type_id)
-        body = bodies.get(proto)
-        if body is None:
-            body = bodies[proto] = _parameters(part, proto)
-        at = words[btf.at(type_id)]
-        if not btf.strings.startswith(function.name.encode() + b"\0", at):
-            at = strings.add(function.name)
-        ref = btf.reference(proto)
-        if ref in part.voids:
-            yield void(Abbrev.FUNCTION_VOID, at, start, end - start)
+    btf = part.btf
+    typed, void = part.pen.row("BIIPI").pack, part.pen.row("BIPI").pack
+    ids = [function.type_id for function in functions]
+    names, protos = words_at(btf, ids, 0), words_at(btf, ids, 2)
+    distinct = list(dict.fromkeys(protos))
+    returns = dict(zip(distinct, words_at(btf, distinct, 2), strict=True))
+    bodies = dict(zip(distinct, _parameters(part, distinct), strict=True))
+    starts_with = btf.strings.startswith
+    for function, name, proto in zip(functions, names, protos, strict=True):
+        if not starts_with(function.name.encode() + b"\0", name):
+            name = strings.add(function.name)
+        start, size = function.start, function.end - function.start
+        entry = part.entry(returns[proto])
+        if entry:
+            yield typed(Abbrev.FUNCTION, name, entry, start, size)
         else:
-            yield typed(Abbrev.FUNCTION, at, part.entry(ref), start, end - start)
-        yield body
+            yield void(Abbrev.FUNCTION_VOID, name, start, size)
+        yield bodies[proto]
 
 
-def _parameters(part: Part, proto: int) -> bytes:
-    """The parameters of a function, named, and their end."""
-    names, types = part.btf.items(proto, 2)
-    named, plain = part.pen.row("BII").pack, part.pen.row("BI").pack
-    out = []
-    for name, type_id in zip(names, types, strict=True):
-        if not type_id:
-            out.append(bytes((Abbrev.PARAMETERS_OPEN,)))
-        elif name:
-            out.append(named(Abbrev.PARAMETER_NAMED, name, part.entry(type_id)))
-        else:
-            out.append(plain(Abbrev.PARAMETER, part.entry(type_id)))
-    return b"".join(out) + b"\0"
+def _parameters(part: Part, protos: list[int]) -> Iterator[bytes | memoryview]:
+    """The parameters of functions of each type, with names, and their end."""
+    pen, items = part.pen, gather(part.btf, protos, 2)
+    names, types = items.columns
+    entries = part.types(types)
+    rows = memoryview(pen.table("BII", len(types), Abbrev.PARAMETER_NAMED, names, entries))
+    step, plain = pen.width("BII"), pen.row("BI").pack
+    for first, end in zip(items.firsts, items.firsts[1:], strict=False):
+        if 0 not in names[first:end]:
+            yield bytes(rows[step * first : step * end]) + b"\0"
+            continue
+        out = b""
+        for n in range(first, end):
+            if names[n]:
+                out += rows[step * n : step * (n + 1)]
+            elif entries[n]:
+                out += plain(Abbrev.PARAMETER, entries[n])
+            else:
+                out += bytes((Abbrev.PARAMETERS_OPEN,))
+        yield out + b"\0"
