@@ -168,9 +168,13 @@ _ENTRIES = {
 
 
 def abbreviations() -> bytes:
-    """The section .debug_abbrev. Every number in it is below 128: one byte of LEB128."""
+    """The section .debug_abbrev, in the order of the codes, which drgn insists on.
+
+    Every number in it is below 128: one byte of LEB128.
+    """
     out = bytearray()
-    for code, entry in _ENTRIES.items():
+    for code in Abbrev:
+        entry = _ENTRIES[code]
         out += bytes((code, entry.tag, entry.children))
         for attribute, form in entry.attributes:
             out += bytes((attribute, form))

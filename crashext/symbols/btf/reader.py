@@ -9,6 +9,7 @@ from typing import Self
 
 from ...errors import TypesError
 from .check import Checked
+from .columns import words_at
 from .decode import decode, enum_columns, members, strip
 from .records import Func, Type, Var
 from .store import DEEPEST, Store
@@ -210,5 +211,6 @@ class Btf(Store):
         Raises:
             TypesError: a name is damaged.
         """
-        for i in self.ids(Kind.FUNC):
-            yield Func(self.name(self.words[self.at(i)]), i)
+        ids = self.ids(Kind.FUNC)
+        for i, name in zip(ids, self.names_at(words_at(self, ids, 0)), strict=True):
+            yield Func(name, i)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Self
 
@@ -128,6 +128,21 @@ class Store:
             TypesError: the strings end before it.
         """
         return self.raw_name(offset).decode("utf-8", "surrogateescape")
+
+    def names_at(self, offsets: Iterable[int]) -> Iterator[str]:
+        """The strings at many offsets, as :meth:`name` gives them.
+
+        Raises:
+            TypesError: the strings end before one.
+        """
+        if self.base is not None or not self.strings.isascii():
+            yield from map(self.name, offsets)
+            return
+        text = self.strings.decode("ascii")
+        end = text.find
+        for at in offsets:
+            name = text[at : end("\0", at)] if at < len(text) else self.name(at)
+            yield name
 
     def ids(self, *kinds: Kind) -> list[int]:
         """The types of one's own that are of these kinds, in the order of the kinds."""
