@@ -60,7 +60,7 @@ class Opening(NamedTuple):
             how = How(kernel=options.kernel, progress=self.progress, vmlinux=vmlinux or None)
             return stack.enter_context(finding(dump, **how))
 
-        options, given = self.options, self._searched_with()
+        options, given = self.options, self._told_apart()[0]
         with self.job.open_dump(self.words.dumps, self.progress) as dump, ExitStack() as stack:
             found = search(given)
             check_damage(dump, found.location)
@@ -75,24 +75,29 @@ class Opening(NamedTuple):
                 return
             if found.location.confidence == "weak":
                 self.job.complain(f"it is not certain where the kernel is: {found.location.reason}")
-            yield Case(self.words.dumps, dump, found, taken.path, taken.made), program
+            yield (
+                Case(self.words.dumps, dump, found, taken.path, taken.debug, taken.is_made),
+                program,
+            )
 
-    def _searched_with(self) -> tuple[str, ...]:
-        """The vmlinux given, but for debug information alone, which no search can be done with."""
+    def _told_apart(self) -> tuple[list[str], list[str]]:
+        """The vmlinux given, and debug information alone, which no search can be done with."""
         from ..launch.which_vmlinux import is_debug_only
 
         given = self.words.vmlinux
-        return () if len(given) == 1 and is_debug_only(given[0]) else given
+        debug = [path for path in given if is_debug_only(path)]
+        return [path for path in given if path not in debug], debug
 
     def _taken(self, found: Found, program: Sequence[str]) -> Taken:
         """The vmlinux, which is said unless it was given."""
         from ..launch import which_vmlinux as which
 
-        ways, given = self._ways(), self.words.vmlinux
-        if self._searched_with():
-            return which.given_fits(found)
+        ways = self._ways()
+        given, debug = self._told_apart()
         if given:
-            return which.given_apart(found.location, given[0], ways)
+            return which.given_fits(found, debug, ways)
+        if debug:
+            return which.given_debug(found.location, debug[0], ways)
         taken = which.at_hand(found.location, ways) or which.made(
             found, ways, old_crash=self.tool.is_old(program)
         )

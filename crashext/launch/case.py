@@ -29,13 +29,15 @@ class Case:
         dump: what they hold.
         found: the kernel that was found in it.
         vmlinux: the path of its vmlinux, which fits.
-        is_made: whether that was made from this very dump.
+        debug: the path of its debug information, where that is another file.
+        is_made: whether the vmlinux was made from this very dump.
     """
 
     paths: tuple[str, ...]
     dump: Dump
     found: Found
     vmlinux: str
+    debug: str | None = None
     is_made: bool = False
 
     @property
@@ -117,9 +119,7 @@ class Tool(Protocol):
     def wants(self, case: Case) -> tuple[Want, str]:
         """What it has to be given, and why it can't be the file, in a few words."""
 
-    def arguments(
-        self, case: Case, program: Sequence[str], files: Sequence[str], options: Sequence[str]
-    ) -> list[str]:
+    def arguments(self, case: Case, files: Sequence[str], options: Sequence[str]) -> list[str]:
         """Its command line behind the program, for ``files`` as it is given them."""
 
     def again(self, command: list[str]) -> list[str] | None:

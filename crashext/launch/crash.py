@@ -75,11 +75,10 @@ class Crash:
             return "mended", "crash needs a VMCOREINFO that is right"
         return "file", ""
 
-    def arguments(
-        self, case: Case, program: Sequence[str], files: Sequence[str], options: Sequence[str]
-    ) -> list[str]:
-        """The options that place the kernel, the user's, and the two files."""
-        return [*case.location.crash_args, *options, case.vmlinux, *files]
+    def arguments(self, case: Case, files: Sequence[str], options: Sequence[str]) -> list[str]:
+        """The options that place the kernel, the user's, and the files."""
+        kernel = [case.vmlinux] if case.debug is None else [case.vmlinux, case.debug]
+        return [*case.location.crash_args, *options, *kernel, *files]
 
     def again(self, command: list[str]) -> list[str] | None:
         """A minimal session, which reads next to nothing of the kernel as it starts."""

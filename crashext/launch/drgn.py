@@ -11,6 +11,9 @@ from . import look
 from .case import Case, Want
 from .program import beside_python, chosen_program, in_path
 
+#: Options that say which symbols to load besides those named; drgn takes one of them.
+_WHICH_SYMBOLS = ("--no-default-symbols", "--main-symbols")
+
 
 class Drgn:
     """See :class:`crashext.launch.case.Tool`."""
@@ -42,11 +45,17 @@ class Drgn:
             return "mended", "drgn needs headers that are right"
         return "file", ""
 
-    def arguments(
-        self, case: Case, program: Sequence[str], files: Sequence[str], options: Sequence[str]
-    ) -> list[str]:
-        """The core and the symbols, and whatever the user adds."""
-        return ["-c", *files, "-s", case.vmlinux, *options]
+    def arguments(self, case: Case, files: Sequence[str], options: Sequence[str]) -> list[str]:
+        """The core and the symbols, and whatever the user adds.
+
+        A vmlinux made from the dump has the types of its modules too: drgn is not to look for
+        more, not on debuginfod servers either. Every drgn has the option. VMCOREINFO is in the
+        files: ``--vmcoreinfo``, which came with 0.0.27, does for an ELF core at most, and stacks
+        come out wrong where the headers are as QEMU writes them.
+        """
+        enough = case.is_made and not set(_WHICH_SYMBOLS) & set(options)
+        alone = [_WHICH_SYMBOLS[0]] if enough else []
+        return ["-c", *files, "-s", case.debug or case.vmlinux, *alone, *options]
 
     def again(self, command: list[str]) -> list[str] | None:
         """Nothing."""

@@ -48,12 +48,10 @@ class Gdb:
             return "mended", "gdb needs the kernel's virtual addresses in the headers"
         return "file", ""
 
-    def arguments(
-        self, case: Case, program: Sequence[str], files: Sequence[str], options: Sequence[str]
-    ) -> list[str]:
+    def arguments(self, case: Case, files: Sequence[str], options: Sequence[str]) -> list[str]:
         """The symbols, moved as KASLR moved the kernel, then the memory, then the user's."""
         offset = hex64(case.location.kaslr_offset or 0)
-        symbols = f"symbol-file -o {offset} {_quoted(case.vmlinux)}"
+        symbols = f"symbol-file -o {offset} {_quoted(case.debug or case.vmlinux)}"
         return ["-ex", symbols, "-ex", f"core-file {files[0]}", *options]
 
     def again(self, command: list[str]) -> list[str] | None:

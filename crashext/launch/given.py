@@ -47,7 +47,7 @@ def prepare(
         files, said = (_VIEW,), f"{why}: {_given(View(_VIEW), want)}"
     else:
         files, said = give(case, want, why, reader=None, progress=progress)
-    return Ready([*program, *tool.arguments(case, program, files, options)], said)
+    return Ready([*program, *tool.arguments(case, files, options)], said)
 
 
 def give(

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..errors import LaunchError, NotFetched, RebuildError, SymbolFileError
@@ -17,19 +17,26 @@ _MOST_TOLD = 3  # files passed over that an error speaks of
 class Taken(NamedTuple):
     """A vmlinux, and why it is this one.
 
-    ``vouches`` says whether a search may be done with it: it is the kernel's own, and whole.
-    One made from the dump would confirm whatever the dump says.
+    Attributes:
+        path: the file.
+        why: in a few words.
+        debug: the file with its debug information, where that is another one.
+        vouches: whether a search may be done with it: it is the kernel's own, and whole. One
+            made from the dump would confirm whatever the dump says.
+        is_made: whether it was made so.
     """
 
     path: str
     why: str
+    debug: str | None = None
     vouches: bool = True
-    made: bool = False
+    is_made: bool = False
 
     @property
     def line(self) -> str:
         """What there is to say of it."""
-        return f"vmlinux: {self.path} ({self.why})"
+        files = self.path if self.debug is None else f"{self.path} with {self.debug}"
+        return f"vmlinux: {files} ({self.why})"
 
 
 class Ways(NamedTuple):
@@ -48,8 +55,8 @@ class Ways(NamedTuple):
     say: Callable[[str], None]
 
 
-def given_fits(found: Found) -> Taken:
-    """The one that the search used, of those given.
+def given_fits(found: Found, debug: Sequence[str], ways: Ways) -> Taken:
+    """The one that the search used, of those given, with its debug information if that was too.
 
     Raises:
         LaunchError: it does not fit, or several do.
@@ -59,20 +66,20 @@ def given_fits(found: Found) -> Taken:
         raise LaunchError("several of the vmlinux given fit a kernel in memory: give one of them")
     if found.location.vmlinux_fits is False:
         raise _other_build(used.path, found.location)
-    return Taken(used.path, "given")
+    apart = [_of_this_build(path, found.location, ways) for path in debug]
+    return Taken(used.path, "given", debug=apart[0].path if apart else None)
 
 
-def given_apart(location: Location, path: str, ways: Ways) -> Taken:
-    """The only one given, debug information without the kernel: of use to who needs no more.
+def given_debug(location: Location, path: str, ways: Ways) -> Taken:
+    """Debug information without the kernel, as it was given.
 
     Raises:
         LaunchError: it does not fit, or is not enough.
     """
-    fitting = ways.places.judge(Place(path, "given"), _wanted(location))
-    if fitting is None:
-        raise _other_build(path, location)
-    if ways.places.needs_contents:
-        raise LaunchError(f"{path} has debug information alone: give the vmlinux itself")
+    fitting = _of_this_build(path, location, ways)
+    lacking = ways.places.lacks(fitting)
+    if lacking is not None:
+        raise LaunchError(f"{path}: {lacking}: give the kernel's vmlinux as well")
     return Taken(fitting.path, fitting.why, vouches=False)
 
 
@@ -95,7 +102,9 @@ def at_hand(location: Location, ways: Ways) -> Taken | None:
     fitting = ways.places.look(wanted)
     if fitting is None and ways.fetches:
         fitting = _fetched(wanted, ways)
-    return None if fitting is None else Taken(fitting.path, fitting.why, fitting.is_whole)
+    if fitting is None:
+        return None
+    return Taken(fitting.path, fitting.why, fitting.debug, vouches=fitting.is_whole)
 
 
 def made(found: Found, ways: Ways, *, old_crash: bool) -> Taken:
@@ -114,7 +123,7 @@ def made(found: Found, ways: Ways, *, old_crash: bool) -> Taken:
             f"dump: {problem}{seen}"
         ) from None
     why = "made from the dump, without source lines and locals; none is installed"
-    return Taken(path, why, vouches=False, made=True)
+    return Taken(path, why, vouches=False, is_made=True)
 
 
 def _vmlinux_for(found: Found, ways: Ways, *, old_crash: bool) -> str:
@@ -139,7 +148,11 @@ def _fetched(wanted: Wanted, ways: Ways) -> Fitting | None:
         ways.say(str(problem))
         return None
     fitting = ways.places.judge(Place(path, "fetched from a debuginfod server"), wanted)
-    return None if fitting is None or not ways.places.will_do(fitting) else fitting
+    lacking = "another build" if fitting is None else ways.places.lacks(fitting)
+    if lacking is not None:
+        ways.say(f"of no use, {lacking}: {path}")
+        return None
+    return fitting
 
 
 def _wanted(location: Location) -> Wanted:
@@ -149,6 +162,13 @@ def _wanted(location: Location) -> Wanted:
 def _named(location: Location) -> str:
     build_id = f", build ID {location.build_id}" if location.build_id else ""
     return f"{location.release or 'of unknown release'}{build_id}"
+
+
+def _of_this_build(path: str, location: Location, ways: Ways) -> Fitting:
+    fitting = ways.places.judge(Place(path, "given"), _wanted(location))
+    if fitting is None:
+        raise _other_build(path, location)
+    return fitting
 
 
 def _other_build(path: str, location: Location) -> LaunchError:

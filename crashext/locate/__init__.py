@@ -15,7 +15,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
-from ..errors import SymbolFileError
 from .result import Evidence, Location
 
 if TYPE_CHECKING:
@@ -125,10 +124,7 @@ def _find(context: Context, stack: ExitStack, how: How) -> Found:
         from ..symbols.vmlinux import Vmlinux
 
         context.vmlinux = stack.enter_context(Vmlinux(path))
-        if not context.vmlinux.is_whole:
-            raise SymbolFileError(
-                "debug information without the kernel itself: give the whole vmlinux", path=path
-            )
+        context.vmlinux.check_whole()
     # A kernel asked for is one of all there are.
     images = search(context, everything=how.get("everything", False) or kernel is not None)
     choice = choose(context, images, kernel)

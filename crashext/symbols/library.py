@@ -76,6 +76,7 @@ class Library:
     def _opened(self, path: str) -> tuple[Build | None, bytes | None]:
         try:
             with Vmlinux(path) as vmlinux:
+                vmlinux.check_whole()
                 banner = vmlinux.banner
                 if banner is None and path not in self._files:
                     return None, None

@@ -73,13 +73,19 @@ class Place(NamedTuple):
 class Fitting(NamedTuple):
     """A vmlinux of the build wanted.
 
-    ``why`` says in a few words why it was taken, ``is_whole`` is False for debug
-    information alone.
+    Attributes:
+        path: the file.
+        why: in a few words, why it was taken.
+        is_whole: False for debug information alone.
+        has_debug_info: False for the kernel alone.
+        debug: the file with the debug information, where that is another one.
     """
 
     path: str
     why: str
     is_whole: bool
+    has_debug_info: bool
+    debug: str | None = None
 
 
 @dataclass
@@ -98,21 +104,34 @@ class Places:
     passed_over: list[str] = field(default_factory=list)
 
     def look(self, wanted: Wanted) -> Fitting | None:
-        """The first that fits, a whole one if there is one."""
-        second: Fitting | None = None
+        """The first that will do; else two, that have the kernel and its debug information."""
+        kernel: Fitting | None = None
+        debug: Fitting | None = None
         for place in self._files(wanted):
             found = self.judge(place, wanted)
-            if found is not None and found.is_whole:
+            if found is not None and found.is_whole and self.lacks(found) is None:
                 return found
-            second = second or found
-        return second if second is not None and self.will_do(second) else None
+            if found is not None and found.is_whole:
+                kernel = kernel or found
+            elif found is not None:
+                debug = debug or found
+        if kernel is not None and debug is not None and self.needs_contents:
+            return kernel._replace(debug=debug.path, why=debug.why)
+        return next((f for f in (debug, kernel) if f is not None and self._will_do(f)), None)
 
-    def will_do(self, fitting: Fitting) -> bool:
-        """Whether it has the contents that are needed; if not, that is noted."""
+    def lacks(self, fitting: Fitting) -> str | None:
+        """What it has not that is needed; None where it has it all."""
         if self.needs_contents and not fitting.is_whole:
-            self.passed_over.append(f"{fitting.path}: debug information without the kernel itself")
-            return False
-        return True
+            return "debug information without the kernel itself"
+        if self.needs_debug_info and not fitting.has_debug_info:
+            return "no debug information"
+        return None
+
+    def _will_do(self, fitting: Fitting) -> bool:
+        lacking = self.lacks(fitting)
+        if lacking is not None:
+            self.passed_over.append(f"{fitting.path}: {lacking}")
+        return lacking is None
 
     def _files(self, wanted: Wanted) -> Iterator[Place]:
         """The places where there is a file, each file once."""
@@ -132,7 +151,7 @@ class Places:
             self.passed_over.append(f"{packed}: compressed; unpack it to have it used")
 
     def judge(self, place: Place, wanted: Wanted) -> Fitting | None:
-        """The file at that place if it fits, whether it has contents or not."""
+        """The file at that place if it is of the build wanted, whatever it lacks."""
         try:
             with Vmlinux(place.path) as vmlinux:
                 why = _match(vmlinux, wanted)
@@ -142,11 +161,8 @@ class Places:
             return None
         if not why:
             self.passed_over.append(f"{place.path}: of another build")
-        elif self.needs_debug_info and not has_debug_info:
-            self.passed_over.append(f"{place.path}: no debug information")
-        else:
-            return Fitting(place.path, f"{place.kind}, {why}", is_whole)
-        return None
+            return None
+        return Fitting(place.path, f"{place.kind}, {why}", is_whole, has_debug_info)
 
 
 def places(build_id: str | None, release: str | None, root: str = "") -> Iterator[Place]:

@@ -147,6 +147,18 @@ class Vmlinux:
             self._symbols[name] = self._find(name.encode() + b"\0")
         return self._symbols[name]
 
+    def check_whole(self) -> None:
+        """Refuse debug information alone.
+
+        Raises:
+            SymbolFileError: the kernel itself is not in the file.
+        """
+        if not self.is_whole:
+            raise SymbolFileError(
+                "debug information without the kernel itself: give the whole vmlinux",
+                path=self.path,
+            )
+
     def first(self, *names: str) -> int | None:
         """The linked address of the first of ``names`` that exists."""
         for name in names:
