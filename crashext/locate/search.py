@@ -125,6 +125,7 @@ def _find_twins(context: Context, images: list[Image]) -> None:
                 moved = (proposal.text_vaddr or 0) - (image.text_vaddr or 0)
                 twin.symbols = image.symbols.moved(moved)
                 twin.matches_vmlinux = image.matches_vmlinux
+                twin.made_of_memory = image.made_of_memory
                 verify(context, twin)
 
 

@@ -14,7 +14,7 @@ from ..kernel.kernel import Kernel
 from ..locate import Found
 from ..repair.write.beside import beside
 from ..repair.write.sink import FileSink, Sink
-from .debug import Debug, debug_of
+from .debug import PRODUCER, Debug, debug_of
 from .elf.file import Contents, Extra, write_file
 from .elf.headers import Target
 from .elf.symtab import symbol_table
@@ -100,7 +100,7 @@ def prepare(found: Found, options: Options, progress: Progress | None = None) ->
             byte_order=arch.byte_order,
             word=arch.word,
         ),
-        [] if debug is None else list(_sections(debug)),
+        [Extra(".comment", [PRODUCER.encode() + b"\0"]), *_sections(debug)],
     )
     return Made(parts, debug, contents)
 
@@ -146,7 +146,9 @@ def _debug(parts: Parts, options: Options) -> Debug | None:
         return None
 
 
-def _sections(debug: Debug) -> Iterator[Extra]:
+def _sections(debug: Debug | None) -> Iterator[Extra]:
+    if debug is None:
+        return
     info = debug.info
     yield Extra(".debug_info", info.info)
     yield Extra(".debug_abbrev", info.abbrev)

@@ -21,6 +21,8 @@ from ..errors import SymbolFileError
 _SHN_UNDEF = 0
 _BIND_GLOBAL = 1
 _PF_R = 4
+#: How .comment begins, where compilers name themselves, in a vmlinux that was made from a dump.
+MADE_BY = b"qemufix "
 _MAX_TEXT = 4096
 _NT_GNU_BUILD_ID = 3
 _BANNER_START = b"Linux version "
@@ -72,6 +74,7 @@ class Vmlinux:
     ``byte_order``, ``machine`` (``EM_...``), ``has_debug_info``, and ``is_whole``: False for
     a separate debug file, which has the sections' headers without their bytes. Its program
     headers claim bytes all the same (objcopy and eu-strip leave them so): none is read.
+    ``is_made`` is True for one that was made from a guest's memory, and says so.
 
     Raises:
         SymbolFileError: the file can't be read, is no ELF file, or has no symbol table.
@@ -112,6 +115,8 @@ class Vmlinux:
             self.is_whole = text is None or text["sh_type"] != "SHT_NOBITS"
             self._loads = loads if self.is_whole else []
             self.has_debug_info = any(elf.get_section_by_name(n) is not None for n in _DEBUG_INFO)
+            comment = elf.get_section_by_name(".comment")
+            self.is_made = comment is not None and self._starts(comment, MADE_BY)
             symtab = elf.get_section_by_name(".symtab")
             strings = elf.get_section_by_name(".strtab")
             notes = elf.get_section_by_name(".notes")
@@ -128,6 +133,10 @@ class Vmlinux:
         self._notes = None if notes is None else (notes["sh_addr"], notes["sh_size"])
         if notes is not None and not self.is_whole and notes["sh_type"] != "SHT_NOBITS":
             self._loads = [(notes["sh_addr"], notes["sh_offset"], notes["sh_size"])]
+
+    def _starts(self, section: Any, text: bytes) -> bool:
+        at = section["sh_offset"]
+        return self._data[at : at + len(text)] == text
 
     def _table(self, section: Any) -> _Table:
         offset, end = section["sh_offset"], section["sh_offset"] + section["sh_size"]

@@ -28,7 +28,11 @@ def confidence(image: Image) -> Confidence:
         return _of_live(image, held)
     if image.captured_by is not None and image.captured_by.running:
         return _of_crashed(image, held)
-    return _with_vmlinux(image, held) if image.matches_vmlinux else _alone(image)
+    return (
+        _with_vmlinux(image, held)
+        if image.matches_vmlinux and image.can_be_compared
+        else _alone(image)
+    )
 
 
 def _of_live(image: Image, held: set[str]) -> Confidence:
@@ -42,7 +46,7 @@ def _of_crashed(image: Image, held: set[str]) -> Confidence:
     """The capture kernel, which a vCPU runs in, and this one bear each other out."""
     if "linux_banner" not in held or not set(image.own_checks) <= held:
         return "weak"
-    return "certain" if image.has_all_symbols and image.matches_vmlinux else "strong"
+    return "certain" if image.can_be_compared else "strong"
 
 
 def _with_vmlinux(image: Image, held: set[str]) -> Confidence:

@@ -39,7 +39,7 @@ def checks(context: Context, image: Image) -> Iterator[Evidence]:
         yield Evidence(DIRECT_MAP, "no page tables of its own")
         return
     yield _direct_map(context, image, tables)
-    if image.symbols.origin != "vmlinux":
+    if not image.can_be_compared:
         yield _memory_map(context, image, tables)
 
 

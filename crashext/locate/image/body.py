@@ -32,9 +32,12 @@ _TEXT, _RODATA, _DRAWN, _FEW_DRAWN = 8, 4, 8, 2
 
 
 def check(context: Context, image: Image) -> Evidence:
-    """Compare with the vmlinux if the image is of its build, else look at the image alone."""
+    """Compare with the vmlinux if the image is of its build, else look at the image alone.
+
+    One made from memory would be compared with itself.
+    """
     vmlinux = context.vmlinux
-    if vmlinux is not None and image.symbols.origin == "vmlinux":
+    if vmlinux is not None and image.can_be_compared:
         found = of_build(context, vmlinux, image.paddr, image.kaslr_offset or 0)
         return found.evidence(NAME, "are the vmlinux's")
     places = [] if image.text_paddr is None else text_places(context, image.text_paddr)

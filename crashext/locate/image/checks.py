@@ -208,7 +208,7 @@ def accounts_for_itself(image: Image) -> bool:
         needed |= {accounting.DIRECT_MAP, accounting.MEMORY_MAP}
         # A forger of an image that vCPUs could tell has to lay out all of the rest as well.
         if image.arch.notes_name_tables:
-            return needed | {placement} <= held and image.symbols.origin == "kallsyms"
+            return needed | {placement} <= held and image.has_all_symbols
     # Without a vmlinux not every kernel lets its variable be found.
     return needed <= held and image.checks[placement].held is not False
 

@@ -26,6 +26,7 @@ _MAX_STEPS = 512
 def examine(context: Context, image: Image) -> None:
     """Check ``image`` with the vmlinux's symbols, or with its own where that can't be."""
     if context.vmlinux is not None:
+        image.made_of_memory = context.vmlinux.is_made
         image.matches_vmlinux = _check_with_vmlinux(context, image, context.vmlinux)
         if image.matches_vmlinux:
             return

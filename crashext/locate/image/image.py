@@ -21,7 +21,8 @@ class Image:
     kernel, ``captured_by`` is the capture kernel that took over from this one, and
     ``lineage`` what bears that out. ``knows_little`` is True for a kernel that maps only
     a small part of RAM, ``is_no_capture`` for one whose command line says so. ``witnesses``
-    are vCPUs that execute its text by their registers alone.
+    are vCPUs that execute its text by their registers alone. ``made_of_memory`` is True where the
+    vmlinux was made from a guest's memory: it would bear out whatever that guest says.
     """
 
     arch: Architecture
@@ -33,6 +34,7 @@ class Image:
     symbols: RuntimeSymbols = field(default_factory=lambda: KnownSymbols({}, "none"))
     checks: dict[str, Evidence] = field(default_factory=dict)
     matches_vmlinux: bool | None = None
+    made_of_memory: bool = False
     banner: bytes | None = None
     build_id: str | None = None
     is_capture: bool = False
@@ -111,6 +113,11 @@ class Image:
     def has_all_symbols(self) -> bool:
         """True when any symbol can be looked up, not just the few that VMCOREINFO names."""
         return self.symbols.origin in ("vmlinux", "kallsyms")
+
+    @property
+    def can_be_compared(self) -> bool:
+        """True when its symbols are those of a vmlinux that no guest had a hand in."""
+        return self.symbols.origin == "vmlinux" and not self.made_of_memory
 
     @property
     def own_checks(self) -> tuple[str, str]:

@@ -158,9 +158,7 @@ _ENTRIES = {
     Abbrev.FUNCTION_VOID: _Entry(
         0x2E, True, (_EXTERNAL, _PROTOTYPED, _NAME, _LOW, (_At.HIGH_PC, _Form.DATA4))
     ),
-    Abbrev.VARIABLE: _Entry(
-        0x34, False, (_EXTERNAL, _NAME, _TYPE, (_At.LOCATION, _Form.EXPRLOC))
-    ),
+    Abbrev.VARIABLE: _Entry(0x34, False, (_EXTERNAL, _NAME, _TYPE, (_At.LOCATION, _Form.EXPRLOC))),
     Abbrev.VARIABLE_VALUE: _Entry(
         0x34, False, (_EXTERNAL, _NAME, _TYPE, (_At.CONST_VALUE, _Form.DATA8))
     ),

@@ -81,9 +81,7 @@ class Compounds:
         firsts = self._items.firsts
         names, _, _ = self._items.columns
         flags = [word >> 31 for word in words_at(self._part.btf, self.ids, 1)]
-        for n, (type_id, first, end) in enumerate(
-            zip(self.ids, firsts, firsts[1:], strict=False)
-        ):
+        for n, (type_id, first, end) in enumerate(zip(self.ids, firsts, firsts[1:], strict=False)):
             head = self._head if self._names[n] else self._head_anon
             if flags[n] or self._odd or 0 in names[first:end] or type_id in self._changed:
                 rows = self._special[n] = list(self._rows(n, first, end))

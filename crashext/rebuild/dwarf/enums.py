@@ -60,4 +60,3 @@ class Enums:
                 yield anon(Abbrev.ENUM_ANON, size, entry)
             yield self._bodies[n]
             yield b"\0"
-

@@ -83,8 +83,10 @@ class Finder:
         return resolve(expression, self._names, place, self._read)
 
     def _too_small(self, shapes: list[Shape], place: Place) -> bool:
-        if place.room is None: return False
-        if (place.vaddr + place.room) % 4096 == 0: return False
+        if place.room is None:
+            return False
+        if (place.vaddr + place.room) % 4096 == 0:
+            return False
         return all(place.room - self._size(shape) >= 64 for shape in shapes)
 
     def _size(self, shape: Shape) -> int:

@@ -82,7 +82,9 @@ class Table:
 
     def seen(self, arch: str, series: Series) -> int:
         """The set of the kernels of this architecture and series, empty if there is none."""
-        return self._set(each for each in self.sources if (each.arch, each.series) == (arch, series))
+        return self._set(
+            each for each in self.sources if (each.arch, each.series) == (arch, series)
+        )
 
     def _set(self, sources: Iterable[Source]) -> int:
         chosen = set(sources)

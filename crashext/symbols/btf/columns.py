@@ -43,7 +43,9 @@ def words_at(store: Store, ids: list[int], word: int) -> list[int]:
     return [words[starts[i - shift] + word] for i in ids]
 
 
-def reader(own: Sequence[int], first: int, base: Callable[[int], int] | None) -> Callable[[int], int]:
+def reader(
+    own: Sequence[int], first: int, base: Callable[[int], int] | None
+) -> Callable[[int], int]:
     """A value by type ID, where each BTF holds those of its own types."""
     if base is None:
         return own.__getitem__

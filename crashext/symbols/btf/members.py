@@ -79,8 +79,4 @@ def _fit(
     if width is None:
         return place % 8 == 0 and place + room <= 8 * size
     held = resolved.held(type_id)
-    return (
-        kind(held) in _BITS_OF
-        and width <= min(room, _WIDEST)
-        and place + width <= 8 * size
-    )
+    return kind(held) in _BITS_OF and width <= min(room, _WIDEST) and place + width <= 8 * size

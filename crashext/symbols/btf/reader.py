@@ -116,9 +116,7 @@ class Btf(Store):
         match self.kind(type_id):
             case Kind.PTR:
                 size = self.word
-            case (
-                Kind.STRUCT | Kind.UNION | Kind.INT | Kind.FLOAT | Kind.ENUM | Kind.ENUM64
-            ):
+            case Kind.STRUCT | Kind.UNION | Kind.INT | Kind.FLOAT | Kind.ENUM | Kind.ENUM64:
                 size = self.reference(type_id)
             case _:
                 return None
