@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import pairwise
 
 from ..locate.image.identify import RODATA_MAX, read_only
 from ..symbols.kallsyms import Block, Layout, Symbols, read_all
@@ -32,20 +33,25 @@ class KernelSymbols:
         """Run-time address of the first known of ``names``; the first symbol of a name."""
         return next((self._first[name] for name in names if name in self._first), None)
 
-    def room(self, vaddr: int) -> int:
-        """Bytes from ``vaddr`` to the next symbol behind it: no variable there is larger."""
-        places = self._places
-        index = bisect_right(places, vaddr)
-        return places[index] - vaddr if index < len(places) else 0
+    @cached_property
+    def rooms(self) -> Mapping[int, int]:
+        """Of each symbol's address the bytes to the next: no variable there is larger."""
+        places = sorted(set(self.table.vaddrs))
+        return {a: b - a for a, b in pairwise([*places, places[-1]])} if places else {}
+
+    @cached_property
+    def unique(self) -> Mapping[str, int]:
+        """Run-time addresses of the names that only one symbol has."""
+        names = self.table.names
+        if len(self._first) == len(names):
+            return self._first
+        often = {name for name, count in Counter(names).items() if count > 1}
+        return {name: vaddr for name, vaddr in self._first.items() if name not in often}
 
     @cached_property
     def _first(self) -> dict[str, int]:
         pairs = zip(reversed(self.table.names), reversed(self.table.vaddrs), strict=True)
         return dict(pairs)
-
-    @cached_property
-    def _places(self) -> list[int]:
-        return sorted(set(self.table.vaddrs))
 
 
 def find_symbols(kernel: Kernel) -> KernelSymbols | None:

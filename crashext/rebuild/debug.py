@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
@@ -25,7 +24,7 @@ ONE_ELEMENT = frozenset({("pid", "numbers")})
 
 
 #: nm's letters of functions.
-_CODE = frozenset("tTwW")
+_CODE = frozenset(b"tTwW")
 
 
 class Debug(NamedTuple):
@@ -84,10 +83,10 @@ def _variables(parts: Parts, btf: Btf) -> Iterator[Variable]:
 
 def _data(parts: Parts) -> Iterator[tuple[str, int, int | None]]:
     """Symbols of what is no code, with the room that each has."""
-    room = parts.symbols.room
-    for vaddr, kind, name in parts.symbols.table:
+    rooms, table = parts.symbols.rooms, parts.symbols.table
+    for name, kind, vaddr in zip(table.names, table.kinds, table.vaddrs, strict=True):
         if kind not in _CODE:
-            yield name, vaddr, room(vaddr)
+            yield name, vaddr, rooms[vaddr]
 
 
 def _in_rodata(parts: Parts) -> Callable[[int], bool]:
@@ -106,13 +105,9 @@ def _in_rodata(parts: Parts) -> Callable[[int], bool]:
 
 def _functions(parts: Parts, btf: Btf) -> Iterator[Function]:
     """Those whose names are symbols of code, and of one function only."""
-    table = parts.symbols.table
-    once = {name for name, count in Counter(table.names).items() if count == 1}
-    for function in btf.functions():
-        if function.name not in once:
-            continue
-        vaddr = parts.symbols.vaddr(function.name)
-        if vaddr is not None and vaddr >= parts.extent.start:
+    known, rooms, first = parts.symbols.unique, parts.symbols.rooms, parts.extent.start
+    for name, type_id in btf.functions():
+        vaddr = known.get(name, 0)
+        if vaddr >= first:
             start = parts.linked(vaddr)
-            size = parts.symbols.room(vaddr)
-            yield Function(function.name, function.type_id, start, start + size)
+            yield Function(name, type_id, start, start + rooms[vaddr])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -16,6 +16,10 @@ from ..layout import PER_CPU, Section
 _LOCAL, _GLOBAL, _WEAK = 0, 1, 2
 _OBJECT, _FUNC, _SECTION = 1, 2, 3
 _CODE = frozenset(("text", "freed text"))
+#: By nm's letter.
+_BINDS = [_LOCAL if chr(kind).islower() else _GLOBAL for kind in range(256)]
+for _letter in b"wWvV":
+    _BINDS[_letter] = _WEAK
 
 
 class SymbolTable(NamedTuple):
@@ -32,14 +36,6 @@ class SymbolTable(NamedTuple):
     outside: int
 
 
-class _Placed(NamedTuple):
-    """What is needed of each symbol: its number in the table, and the section it is in."""
-
-    number: int
-    section: int
-    value: int
-
-
 def symbol_table(
     table: Symbols,
     sections: Sequence[Section],
@@ -54,59 +50,56 @@ def symbol_table(
     absolute: crash does not move those, and one sorted last breaks its look-up by address.
     Sizes are the distance to the next symbol of the section: kallsyms has none.
     """
-    placed = _placed(table, sections, moved)
-    sizes = _sizes(placed, sections)
-    ordered = sorted(placed, key=lambda p: not chr(table.kinds[p.number]).islower())
-    pack = _Packer(byte_order, word).entry
-    entries = [pack(0, 0, 0, 0, 0)]
-    entries += [
-        pack(0, _SECTION, number, section.start, 0) for number, section in enumerate(sections, 1)
-    ]
-    names, length, first = [""], 1, len(entries)
-    for index, section, value in ordered:
-        name, kind = table.names[index], table.kinds[index]
-        bind = _bind(kind)
-        first += bind == _LOCAL
-        form = _FUNC if sections[section - 1].kind in _CODE else _OBJECT
-        entries.append(pack(length, bind << 4 | form, section, value, sizes[value]))
-        names.append(name)
-        length += len(name) + 1
-    strings = "\0".join(names).encode("ascii") + b"\0"
-    return SymbolTable(b"".join(entries), strings, first, len(ordered), len(table) - len(placed))
+    places = _places(table, sections, moved)
+    sizes = _sizes(places, sections)
+    entry = _Packer(byte_order, word).entry
+    local, others = [entry(0, 0, 0, 0, 0)], list[bytes]()
+    local += [entry(0, _SECTION, n, s.start, 0) for n, s in enumerate(sections, 1)]
+    forms = [0, *(_FUNC if section.kind in _CODE else _OBJECT for section in sections)]
+    name = 1
+    for index, (value, section) in enumerate(places):
+        if section:
+            bind = _BINDS[table.kinds[index]]
+            info = bind << 4 | forms[section]
+            entries = others if bind else local
+            entries.append(entry(name, info, section, value, sizes[value, section]))
+        name += len(table.names[index]) + 1
+    kept = len(local) + len(others) - len(sections) - 1
+    names = "\0".join(["", *table.names, ""]).encode("ascii")
+    return SymbolTable(b"".join(local + others), names, len(local), kept, len(table) - kept)
 
 
-def _placed(table: Symbols, sections: Sequence[Section], moved: int) -> list[_Placed]:
-    """The symbols that lie in a section, or right behind one: labels of its end."""
+def _places(table: Symbols, sections: Sequence[Section], moved: int) -> list[tuple[int, int]]:
+    """The linked address of each symbol, and the number of its section; 0 for none.
+
+    A label of a section's end belongs to it.
+    """
     apart = sections[0] if sections and sections[0].name == PER_CPU else None
-    image = [(n, s) for n, s in enumerate(sections, 1) if s is not apart]
-    starts = [section.start for _, section in image]
-    placed = []
-    for index, vaddr in enumerate(table.vaddrs):
-        if apart is not None and apart.run is None and apart.start <= vaddr <= apart.end:
-            placed.append(_Placed(index, 1, vaddr))
+    offsets = apart.end if apart is not None and apart.run is None else -1
+    first = 0 if offsets < 0 else 1
+    starts = [section.start for section in sections[first:]]
+    places = []
+    for vaddr in table.vaddrs:
+        if vaddr <= offsets:
+            places.append((vaddr, 1))
             continue
         value = vaddr - moved
-        at = bisect_right(starts, value) - 1
-        if at >= 0 and value <= image[at][1].end:
-            placed.append(_Placed(index, image[at][0], value))
-    return placed
+        number = bisect_right(starts, value) + first
+        inside = number > first and value <= sections[number - 1].end
+        places.append((value, number if inside else 0))
+    return places
 
 
-def _sizes(placed: Sequence[_Placed], sections: Sequence[Section]) -> dict[int, int]:
-    """The room from each value to the next, or to its section's end."""
-    values = sorted({(p.value, p.section) for p in placed})
+def _sizes(
+    places: Iterable[tuple[int, int]], sections: Sequence[Section]
+) -> dict[tuple[int, int], int]:
+    """The room from each place to the next, or to its section's end."""
     sizes = {}
-    for (value, number), (following, _) in pairwise([*values, (1 << 64, 0)]):
-        end = min(following, sections[number - 1].end)
-        sizes[value] = max(end - value, 0)
+    for place, (following, _) in pairwise([*sorted({*places}), (1 << 64, 0)]):
+        value, number = place
+        if number:
+            sizes[place] = max(min(following, sections[number - 1].end) - value, 0)
     return sizes
-
-
-def _bind(kind: int) -> int:
-    letter = chr(kind)
-    if letter in "wWvV":
-        return _WEAK
-    return _LOCAL if letter.islower() else _GLOBAL
 
 
 class _Packer:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 from .layout import Block
@@ -13,6 +14,8 @@ from .tables import MOST_NAME, Tables, length_at
 
 #: What no name has.
 _STRANGE = re.compile(rb"[^!-~]")
+_MOST_NAMES = 64 << 20  # bytes of all names; those of large kernels take 8 MiB
+_MASK = (1 << 64) - 1
 
 
 class Symbol(NamedTuple):
@@ -82,24 +85,37 @@ def _ends_with(name: bytes, token: bytes) -> bool:
     return name.endswith(token) or name == token[1:]
 
 
-def everything(block: Block, tables: Tables, addresses: Iterable[int]) -> Symbols:
-    """All of them but those whose names no linker would make: a guest wrote them."""
+def everything(block: Block, tables: Tables, addresses: Iterable[int]) -> Symbols | None:
+    """All of them but those whose names no linker would make: a guest wrote them.
+
+    None where their names have more bytes than those of any kernel.
+    """
     text, at = tables.tokens.text, tables.names
-    names: list[str] = []
-    kinds, vaddrs, refused = bytearray(), array("Q"), 0
-    for address in addresses:
+    parts: list[bytes] = []
+    left = _MOST_NAMES
+    for _ in range(tables.count):
         length, start = length_at(block, at)
         at = start + length
-        name = b"".join([text[code] for code in block[start:at]])
-        if _is_name(name) and 0 <= address < 1 << 64:
-            names.append(name[1:].decode("ascii"))
-            kinds.append(name[0])
-            vaddrs.append(address)
-        else:
-            refused += 1
-    return Symbols(names, kinds, vaddrs, refused)
+        parts.append(b"".join([text[code] for code in block[start:at]]))
+        left -= len(parts[-1])
+        if left < 0:
+            return None
+    vaddrs = array("Q", (address & _MASK for address in addresses))
+    usable = _usable(parts)
+    if not all(usable):
+        parts, vaddrs = list(compress(parts, usable)), array("Q", compress(vaddrs, usable))
+    names = b"\0".join(parts).decode("ascii").split("\0") if parts else []
+    kinds = bytearray(part[0] for part in parts)
+    return Symbols([name[1:] for name in names], kinds, vaddrs, tables.count - len(parts))
 
 
-def _is_name(name: bytes) -> bool:
-    """Whether it is a type letter and printable ASCII without blanks."""
-    return 1 < len(name) <= MOST_NAME and name.isascii() and not _STRANGE.search(name)
+def _usable(names: Sequence[bytes]) -> Sequence[bool]:
+    """Whether each is a type letter and printable ASCII without blanks, not too long."""
+    # One look at all of them is enough for every honest kernel.
+    if _STRANGE.search(b"!".join(names)) is None and all(map(_fits, map(len, names))):
+        return [True] * len(names)
+    return [_fits(len(name)) and not _STRANGE.search(name) for name in names]
+
+
+def _fits(length: int) -> bool:
+    return 1 < length <= MOST_NAME
