@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from ...symbols.btf import Kind
 from ...symbols.btf.columns import words_at
-from ...symbols.btf.decode import enum_columns
+from ...symbols.btf.decode import enum_columns, is_signed
 from .abbrev import Abbrev
 from .integers import Integers
 from .part import Part
@@ -53,7 +53,7 @@ class Enums:
         names = part.names(self._names)
         for n, i in enumerate(self.ids):
             size = part.btf.reference(i)
-            entry = integers.entry(size, part.btf.flag(i))
+            entry = integers.entry(size, is_signed(part.btf, i))
             if self._names[n]:
                 yield named(Abbrev.ENUM, names[n], size, entry)
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ...errors import RebuildError
 from ..shape import Shape, Variable, Wrap
 from .abbrev import Abbrev
 from .part import Part
@@ -15,6 +16,8 @@ _QUALIFIERS: dict[Wrap, tuple[Abbrev, Abbrev]] = {
     "const": (Abbrev.CONST, Abbrev.CONST_VOID),
     "volatile": (Abbrev.VOLATILE, Abbrev.VOLATILE_VOID),
 }
+_OF_VOID = ("const", "volatile")
+_MOST = 1 << 28
 _ADDRESS = 0x03  # DW_OP_addr
 
 
@@ -30,12 +33,19 @@ class Shapes:
     def plan(self, shapes: Iterable[Shape], at: int) -> int:
         """Give every wrap a place from ``at`` on; returns the end."""
         for shape in shapes:
+            self._refuse_void(shape)
             for inner in range(len(shape.wraps) - 1, -1, -1):
                 each = Shape(shape.wraps[inner:], shape.type_id)
                 if each not in self._places:
                     self._places[each] = at
                     at += len(self._write(each, 0))
         return at
+
+    def _refuse_void(self, shape: Shape) -> None:
+        """Only a pointer may lead to void."""
+        before = next((wrap for wrap in reversed(shape.wraps) if wrap not in _OF_VOID), None)
+        if shape.type_id in self._void and before != "pointer":
+            raise RebuildError("a variable of void")
 
     def entry(self, shape: Shape) -> int:
         """Where the entry of a shape lies, which was planned."""
@@ -53,7 +63,7 @@ class Shapes:
             if len(shape.wraps) == 1 and shape.type_id in self._void:
                 return bytes((void,))
             return row("BI").pack(typed, inner)
-        if isinstance(outer, int) and outer > 0:
+        if isinstance(outer, int) and 0 < outer <= _MOST:
             return row("BIBIB").pack(Abbrev.ARRAY, inner, Abbrev.RANGE, outer - 1, 0)
         return row("BIBB").pack(Abbrev.ARRAY, inner, Abbrev.RANGE_OPEN, 0)
 
@@ -63,6 +73,7 @@ def write_variables(
 ) -> Iterator[bytes]:
     """Variables, at addresses or with values. All types have to have their places."""
     row, word = part.pen.row, part.pen.word
+    mask = (1 << 8 * word) - 1
     for variable in variables:
         name, entry = strings.add(variable.name), shapes.entry(variable.shape)
         if variable.value is not None:
@@ -70,5 +81,5 @@ def write_variables(
             yield row("BIIQ").pack(Abbrev.VARIABLE_VALUE, name, entry, value)
         elif variable.vaddr is not None:
             yield row("BIIBBP").pack(
-                *(Abbrev.VARIABLE, name, entry, 1 + word, _ADDRESS, variable.vaddr)
+                *(Abbrev.VARIABLE, name, entry, 1 + word, _ADDRESS, variable.vaddr & mask)
             )

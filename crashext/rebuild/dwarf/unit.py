@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from ...errors import RebuildError
+from ...errors import RebuildError, TypesError
 from ...symbols.btf import Btf, Kind
 from ...symbols.btf.columns import words_at
 from ...symbols.btf.decode import strip
@@ -25,6 +25,8 @@ from .types import Chunk, Types
 MAX_SIZE = 1 << 30
 """Bytes of .debug_info; the 32-bit form of DWARF could address four times as many."""
 
+_LONGEST = 1 << 24
+"""Bytes of a function that are still one."""
 _VERSION = 4
 _C99 = 0x0C
 _HEADER = "IHIB"  # unit_length, version, debug_abbrev_offset, address_size
@@ -59,13 +61,19 @@ def debug_info(
     ``word`` is the size of an address in bytes. Each (structure, member) of ``one_element`` is a
     flexible array that is written with one element.
 
+    A function whose addresses are none is left out.
+
     Raises:
-        TypesError: a BTF is not sound.
-        RebuildError: it would be larger than :data:`MAX_SIZE`.
+        TypesError: a BTF is not sound, or not this kernel's.
+        RebuildError: it would be larger than :data:`MAX_SIZE`, or a variable is of void.
     """
     for btf in btfs:
         btf.check()
-    unit = _Unit(btfs, list(variables), list(functions), Pen(byte_order, word), producer)
+        if (btf.byte_order, btf.word) != (byte_order, word):
+            raise TypesError(f"types of a {8 * btf.word}-bit {btf.byte_order}-endian kernel")
+    end = 1 << 8 * word
+    placed = [f for f in functions if 0 <= f.start < f.end <= min(end, f.start + _LONGEST)]
+    unit = _Unit(btfs, list(variables), placed, Pen(byte_order, word), producer)
     return unit.write(one_element)
 
 
@@ -112,8 +120,8 @@ class _Unit:
             [self._head(sum(map(len, body))), *body],
             [abbreviations()],
             self._strings.chunks,
-            sum(each.count for each in types),
-            len(self._variables),
+            types=sum(each.count for each in types),
+            globals=len(self._variables),
         )
 
     def _body(self, types: list[Types]) -> Iterator[Chunk]:

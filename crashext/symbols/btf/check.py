@@ -55,6 +55,7 @@ class Checked:
         self._scalars()
         self._references(compounds, prototypes)
         self.resolved = resolve(store, base.resolved if base else None)
+        self._objects(prototypes)
         check_members(store, compounds, self.resolved, self.kind)
         self._compounds: dict[int, Nest] = self._nest_compounds(compounds, base)
         self._prototypes: dict[int, Nest] = self._nest_prototypes(prototypes, base)
@@ -108,6 +109,10 @@ class Checked:
             wrong = self._not(allowed, items.columns[1])
             if wrong:
                 self._refuse_items("a member or parameter of no type", items, wrong)
+        sections = gather(store, store.ids(Kind.DATASEC), 3)
+        wrong = self._not(frozenset((Kind.VAR,)), sections.columns[0])
+        if wrong:
+            self._refuse_items("a section of what is no variable", sections, wrong)
         self._last_only(prototypes)
 
     def _not(self, allowed: frozenset[Kind], refs: Sequence[int]) -> list[bool]:
@@ -129,6 +134,17 @@ class Checked:
             self._refuse_items(
                 "a parameter of no type", prototypes, [n in wrong for n in range(len(types))]
             )
+
+    def _objects(self, prototypes: Items) -> None:
+        """A variable or parameter is of something, whatever stands before it."""
+        held = self.resolved.held
+        variables = self.store.ids(Kind.VAR)
+        refs = words_at(self.store, variables, 2)
+        self._refuse("a variable of void", variables, (not held(ref) for ref in refs))
+        types = prototypes.columns[1]
+        wrong = [not target and ref for target, ref in zip(map(held, types), types, strict=True)]
+        if any(wrong):
+            self._refuse_items("a parameter of void", prototypes, [bool(each) for each in wrong])
 
     def _nest_compounds(self, items: Items, base: Checked | None) -> dict[int, Nest]:
         """What lies in each structure by value, in arrays too."""

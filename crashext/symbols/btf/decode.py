@@ -13,6 +13,8 @@ from .wire import Kind
 _SIZED = frozenset(
     (Kind.INT, Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.ENUM64, Kind.FLOAT, Kind.DATASEC)
 )
+#: -4096, beyond the kernel's error numbers, in 32 bits.
+_SMALL_NEGATIVE = 0xFFFFF000
 _BARE = frozenset((Kind.VOID, Kind.ARRAY, Kind.FWD))
 
 
@@ -110,9 +112,20 @@ def enum_columns(owner: Store, type_id: int) -> tuple[array[int], list[int]]:
     else:
         names, low = owner.items(type_id, 2)
         values, top = low.tolist(), 1 << 31
-    if owner.flag(type_id):
+    if is_signed(owner, type_id):
         values = [(value ^ top) - top for value in values]
     return names, values
+
+
+def is_signed(owner: Store, type_id: int) -> bool:
+    """Whether an enumeration, which is ``owner``'s own, has negative enumerators.
+
+    BTF's kind_flag says so. Where no enumeration of a kernel has it, pahole was older than 1.24 and
+    never wrote it: a value that is a small negative number is taken for one.
+    """
+    if owner.flag(type_id) or not owner.signs_are_missing:
+        return owner.flag(type_id)
+    return max(owner.items(type_id, 2)[1], default=0) >= _SMALL_NEGATIVE
 
 
 def strip(store: Store, type_id: int) -> int:

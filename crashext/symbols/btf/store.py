@@ -16,6 +16,9 @@ MODIFIERS = frozenset((Kind.TYPEDEF, Kind.VOLATILE, Kind.CONST, Kind.RESTRICT, K
 DEEPEST = 64
 """Links of references, and structures in one another, that are followed; kernels have 20."""
 
+#: Enumerations of a kernel, of which more than one in a hundred is signed.
+_MANY = 500
+
 
 class Store:
     """Where each type's record is. Type IDs from ``first`` up to ``end``, names likewise.
@@ -163,6 +166,14 @@ class Store:
             at = self.strings.find(wanted, at + 1)
         if self.base is not None:
             yield from self.base.string_offsets(name)
+
+    @cached_property
+    def signs_are_missing(self) -> bool:
+        """Whether this is a kernel's BTF from before enumerations said that they are signed."""
+        if self.base is not None:
+            return self.base.signs_are_missing
+        ids = self.ids(Kind.ENUM)
+        return len(ids) >= _MANY and not self.ids(Kind.ENUM64) and not any(map(self.flag, ids))
 
     @cached_property
     def word(self) -> int:
