@@ -49,13 +49,19 @@ class Blob:
         """32-bit words."""
         return struct.pack(("<" if self.order == "little" else ">") + f"{len(words)}I", *words)
 
-    def add(self, name: str, kind: int, third: int, *rest: int, vlen: int = 0, flag: int = 0) -> int:
+    def add(
+        self, name: str, kind: int, third: int, *rest: int, vlen: int = 0, flag: int = 0
+    ) -> int:
         """A record of any kind."""
         info = flag << 31 | kind << 24 | vlen
-        self.records.append(self.words(self.name(name), info, third, *(r & 0xFFFFFFFF for r in rest)))
+        self.records.append(
+            self.words(self.name(name), info, third, *(r & 0xFFFFFFFF for r in rest))
+        )
         return self.end - 1
 
-    def int(self, name: str, size: int, encoding: int = 0, bits: int | None = None, at: int = 0) -> int:
+    def int(
+        self, name: str, size: int, encoding: int = 0, bits: int | None = None, at: int = 0
+    ) -> int:
         word = encoding << 24 | at << 16 | (8 * size if bits is None else bits)
         return self.add(name, 1, size, word)
 
@@ -165,7 +171,8 @@ def everything(order: Literal["little", "big"] = "little") -> Blob:
     task = blob.end
     pointer = task + 1
     blob.struct(
-        "task", 64, ("list", list_head, 0), ("", inner, 128), ("comm", name, 192), ("pid", pid, 320),
+        "task", 64,
+        ("list", list_head, 0), ("", inner, 128), ("comm", name, 192), ("pid", pid, 320),
         ("parent", pointer, 384), ("tail", pointer + 1, 512),
     )  # fmt: skip
     blob.ptr(task)
@@ -177,8 +184,10 @@ def everything(order: Literal["little", "big"] = "little") -> Blob:
     blob.enum64("wide_signed", {"NEGATIVE": -2, "POSITIVE": 1 << 40}, flag=1)
     blob.enum("undefined_enum", {})
     blob.struct(
-        "bits", 12, ("a", unsigned, 3 << 24), ("", unsigned, 2 << 24 | 3), ("b", whole, 27 << 24 | 5),
-        ("c", boolean, 1 << 24 | 32), ("d", state, 2 << 24 | 33), ("plain", unsigned, 64), flag=1,
+        "bits", 12,
+        ("a", unsigned, 3 << 24), ("", unsigned, 2 << 24 | 3), ("b", whole, 27 << 24 | 5),
+        ("c", boolean, 1 << 24 | 32), ("d", state, 2 << 24 | 33), ("plain", unsigned, 64),
+        flag=1,
     )  # fmt: skip
     blob.ptr(blob.fwd("unknown"))
     blob.ptr(blob.fwd("unknown_union", flag=1))

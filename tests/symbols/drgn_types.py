@@ -43,7 +43,11 @@ def of_drgn(this: drgn.Type) -> Shape:
         case TypeKind.STRUCT | TypeKind.UNION:
             return (_kind(this), this.size, tuple(_members(this)))
         case TypeKind.ENUM:
-            return ("enum", this.type.size, tuple((e.name, e.value) for e in this.enumerators or ()))
+            return (
+                "enum",
+                this.type.size,
+                tuple((e.name, e.value) for e in this.enumerators or ()),
+            )
         case TypeKind.TYPEDEF:
             return ("typedef", _refer(this.type))
         case TypeKind.INT:
@@ -60,7 +64,7 @@ def base_name(name: str) -> str:
 
 
 def _kind(this: drgn.Type) -> str:
-    return this.kind.name.lower()
+    return str(this.kind.name).lower()
 
 
 def _members(this: drgn.Type) -> Iterator[Shape]:
@@ -127,14 +131,14 @@ def _refer_btf(btf: Btf, type_id: int) -> Shape:
     return (*(q for q in ("CONST", "VOLATILE") if q in found), *_plain_btf(btf, this))
 
 
-def _plain_btf(btf: Btf, this: Type) -> Shape:
+def _plain_btf(btf: Btf, this: Type) -> Shape:  # noqa: PLR0911
     match this.kind:
         case Kind.VOID:
             return ("void",)
         case Kind.PTR:
             return ("pointer", *_refer_btf(btf, this.type_id or 0))
         case Kind.ARRAY:
-            return ("array", this.count, *_refer_btf(btf, this.type_id or 0))
+            return ("array", this.length, *_refer_btf(btf, this.type_id or 0))
         case Kind.FUNC_PROTO:
             is_open = bool(this.params) and this.params[-1].type_id == 0
             params = this.params[:-1] if is_open else this.params

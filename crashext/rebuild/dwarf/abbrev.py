@@ -37,6 +37,7 @@ class _At(IntEnum):
     PRODUCER = 0x25
     PROTOTYPED = 0x27
     UPPER_BOUND = 0x2F
+    COUNT = 0x37
     DATA_MEMBER_LOCATION = 0x38
     DECLARATION = 0x3C
     ENCODING = 0x3E
@@ -105,6 +106,7 @@ class Abbrev(IntEnum):
     VARIABLE = 38  # BIIBBP
     VARIABLE_VALUE = 39  # BIIQ
     ENUMERATOR_WIDE = 40  # BIQ
+    RANGE_NONE = 41  # BB
 
 
 class _Entry(NamedTuple):
@@ -132,6 +134,7 @@ _ENTRIES = {
     Abbrev.ARRAY: _Entry(0x01, True, (_TYPE,)),
     Abbrev.RANGE: _Entry(0x21, False, ((_At.UPPER_BOUND, _Form.DATA4),)),
     Abbrev.RANGE_OPEN: _Entry(0x21, False, ()),
+    Abbrev.RANGE_NONE: _Entry(0x21, False, ((_At.COUNT, _Form.DATA1),)),
     Abbrev.STRUCT: _Entry(0x13, True, (_NAME, _SIZE4)),
     Abbrev.STRUCT_ANON: _Entry(0x13, True, (_SIZE4,)),
     Abbrev.STRUCT_DECLARED: _Entry(0x13, False, (_NAME, _DECLARED)),

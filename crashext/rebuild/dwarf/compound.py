@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from ...symbols.btf import Kind
@@ -12,6 +13,7 @@ from ...symbols.btf.columns import gather, words_at
 from ...symbols.btf.decode import bit_field
 from ..shape import Shape
 from .abbrev import Abbrev
+from .empty import EmptyArrays
 from .part import Part
 from .shapes import Shapes
 
@@ -32,8 +34,8 @@ _OFFSET = 0xFFFFFF
 class Changed:
     """How a structure is written otherwise than BTF has it.
 
-    ``member`` is the name's offset in BTF, ``shape`` the type that the member has instead, and
-    ``more`` bytes are added to the structure's size.
+    ``shape`` is the type that its ``member``, counted from 0, has instead, and ``more`` bytes are
+    added to its size.
     """
 
     member: int
@@ -47,7 +49,6 @@ class _Row(NamedTuple):
 
     abbrev: Abbrev
     name: int
-    type_id: int
     place: int
     width: int
 
@@ -62,6 +63,7 @@ class Compounds:
         btf = part.btf
         self.ids = btf.ids(Kind.STRUCT, Kind.UNION)
         self._items = gather(btf, self.ids, 3)
+        self.empty = EmptyArrays(part, self._items)
         self._names = words_at(btf, self.ids, 0)
         self._odd = any(
             bit_field(each, i)[1] is not None
@@ -81,9 +83,9 @@ class Compounds:
         firsts = self._items.firsts
         names, _, _ = self._items.columns
         flags = [word >> 31 for word in words_at(self._part.btf, self.ids, 1)]
-        for n, (type_id, first, end) in enumerate(zip(self.ids, firsts, firsts[1:], strict=False)):
+        for n, (first, end) in enumerate(pairwise(firsts)):
             head = self._head if self._names[n] else self._head_anon
-            if flags[n] or self._odd or 0 in names[first:end] or type_id in self._changed:
+            if flags[n] or self._odd or 0 in names[first:end]:
                 rows = self._special[n] = list(self._rows(n, first, end))
                 yield head + sum(self._widths[row.abbrev] for row in rows) + 1
             else:
@@ -101,34 +103,44 @@ class Compounds:
                 shift, width = bit_field(btf, type_id)
                 place += shift
             if width:
-                yield _Row(Abbrev.BITS if name else Abbrev.BITS_ANON, name, type_id, place, width)
+                yield _Row(Abbrev.BITS if name else Abbrev.BITS_ANON, name, place, width)
             else:
                 abbrev = Abbrev.MEMBER if name else Abbrev.MEMBER_ANON
-                yield _Row(abbrev, name, type_id, place // 8, 0)
+                yield _Row(abbrev, name, place // 8, 0)
 
     def write(self) -> Iterator[bytes | memoryview]:
         """The entries, in the order of ``ids``. All types have to have their places."""
         part, btf = self._part, self._part.btf
-        names, types, bits = self._items.columns
+        names, _, bits = self._items.columns
+        entries = self._entries()
         members = memoryview(
             part.pen.table(
-                *("BIII", len(types), Abbrev.MEMBER),
-                *(part.names(names), part.types(types), [bit >> 3 for bit in bits]),
+                *("BIII", len(entries), Abbrev.MEMBER),
+                *(part.names(names), entries, [bit >> 3 for bit in bits]),
             )
         )
         step, firsts = self._member, self._items.firsts
-        own, own_sizes = part.names(self._names), words_at(btf, self.ids, 2)
-        heads = self._heads()
+        own, sizes = part.names(self._names), words_at(btf, self.ids, 2)
+        head = self._heads()
         for n, type_id in enumerate(self.ids):
-            size = own_sizes[n]
-            if type_id in self._changed:
-                size += self._changed[type_id].more
-            yield heads(n, own[n], size)
+            more = self._changed[type_id].more if type_id in self._changed else 0
+            yield head(n, own[n], sizes[n] + more)
             if n in self._special:
-                yield self._write_rows(n)
+                yield self._write_rows(n, entries)
             else:
                 yield members[step * firsts[n] : step * firsts[n + 1]]
             yield b"\0"
+
+    def _entries(self) -> list[int]:
+        """The place of each member's type."""
+        entries = self._part.types(self._items.columns[1])
+        self.empty.put_in(entries)
+        for n, type_id in enumerate(self.ids if self._changed else ()):
+            if type_id in self._changed:
+                change = self._changed[type_id]
+                place = change.shapes.entry(change.shape)
+                entries[self._items.firsts[n] + change.member] = place
+        return entries
 
     def _heads(self) -> Callable[[int, int, int], bytes]:
         row, btf = self._part.pen.row, self._part.btf
@@ -141,17 +153,11 @@ class Compounds:
 
         return head
 
-    def _write_rows(self, n: int) -> bytes:
+    def _write_rows(self, n: int, entries: list[int]) -> bytes:
         part, row = self._part, self._part.pen.row
-        changed = self._changed.get(self.ids[n])
         out = []
-        for abbrev, name, type_id, place, width in self._special[n]:
-            entry = part.entry(type_id)
-            if changed and changed.member == name:
-                entry = changed.shapes.entry(changed.shape)
-            fields = [entry, place]
-            if name:
-                fields[:0] = part.names((name,))
+        for at, (abbrev, name, place, width) in enumerate(self._special[n], self._items.firsts[n]):
+            fields = [*(part.names((name,)) if name else ()), entries[at], place]
             if width:
                 fields.append(width)
             out.append(row(_FIELDS[abbrev]).pack(abbrev, *fields))

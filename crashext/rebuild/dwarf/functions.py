@@ -65,9 +65,9 @@ def write_functions(
     returns = dict(zip(distinct, words_at(btf, distinct, 2), strict=True))
     bodies = dict(zip(distinct, _parameters(part, distinct), strict=True))
     starts_with = btf.strings.startswith
-    for function, name, proto in zip(functions, names, protos, strict=True):
-        if not starts_with(function.name.encode() + b"\0", name):
-            name = strings.add(function.name)
+    for function, given, proto in zip(functions, names, protos, strict=True):
+        same = starts_with(function.name.encode() + b"\0", given)
+        name = given if same else strings.add(function.name)
         start, size = function.start, function.end - function.start
         entry = part.entry(returns[proto])
         if entry:

@@ -19,8 +19,8 @@ _NAMES = {
     (2, True): "short int",
     (4, False): "unsigned int",
     (4, True): "int",
-    (8, False): "long unsigned int",
-    (8, True): "long int",
+    (8, False): "long long unsigned int",
+    (8, True): "long long int",
 }
 
 
@@ -38,7 +38,8 @@ class Integers:
             flags = btf.words[at + 3] >> 24
             key = (btf.words[at + 2], bool(flags & 1))
             named = btf.raw_name(btf.words[at]).decode("ascii", "replace")
-            if not flags & _BOOL and (key not in self._ids or named == _NAMES.get(key)):
+            usual = key[0] < 8 and named == _NAMES.get(key)  # of 8 bytes, long before long long
+            if not flags & _BOOL and (key not in self._ids or usual):
                 self._ids[key] = i
 
     def plan(self, at: int) -> int:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ...symbols.btf import Btf, Kind
 from ...symbols.btf.columns import reader
@@ -19,11 +19,18 @@ class Part:
         self.pen = pen
         self._shift = shift
         self._entries = array("I", bytes(4 * (btf.end - btf.first)))
-        self.entry = reader(self._entries, btf.first, base.entry if base else None)
+        self.entry: Callable[[int], int] = reader(
+            self._entries, btf.first, base.entry if base else None
+        )
         #: Type 0, and tags that stand before it.
         self.voids: frozenset[int] = (base.voids if base else frozenset((0,))) | self._void_tags(
             base.voids if base else frozenset((0,))
         )
+
+        #: Arrays of no elements, of its base too.
+        self.empty_arrays: frozenset[int] = (base.empty_arrays if base else frozenset()) | {
+            i for i in btf.ids(Kind.ARRAY) if not btf.words[btf.at(i) + 5]
+        }
 
     def _void_tags(self, known: frozenset[int]) -> set[int]:
         return {i for i in self.btf.ids(Kind.TYPE_TAG) if self.untagged(i) in known}

@@ -30,8 +30,9 @@ class Types:
     @property
     def count(self) -> int:
         """How many types have an entry."""
-        uneven = (self._enums, self._compounds, self._prototypes)
-        return sum(len(each.ids) for each in (*self._tables, *uneven))
+        ids = [table.ids for table in self._tables]
+        ids += [self._enums.ids, self._compounds.ids, self._prototypes.ids]
+        return sum(map(len, ids))
 
     def plan(self, at: int) -> int:
         """Give every entry a place from ``at`` on; returns the end."""
@@ -41,6 +42,7 @@ class Types:
             end = at + width * len(table.ids)
             part.put(table.ids, range(at, end, width))
             at = end
+        at = self._compounds.empty.plan(at)
         for each in (self._enums, self._compounds, self._prototypes):
             *places, at = accumulate(each.sizes(), initial=at)
             part.put(each.ids, places)
@@ -52,6 +54,7 @@ class Types:
         pen = self._part.pen
         for table in self._tables:
             yield pen.table(table.fields, len(table.ids), *table.columns())
+        yield self._compounds.empty.write()
         yield b"".join(self._enums.write(integers))
         yield b"".join(self._compounds.write())
         yield b"".join(self._prototypes.write())

@@ -114,7 +114,7 @@ class _Unit:
         at = self._shapes.plan(shapes, at)
         if at > MAX_SIZE:
             raise RebuildError(f"types of {at} bytes, more than a debugger can be given")
-        body = [self._top(), b"".join(self._integers.write())]
+        body: list[Chunk] = [self._top(), b"".join(self._integers.write())]
         body += self._body(types)
         return DebugInfo(
             [self._head(sum(map(len, body))), *body],
@@ -153,13 +153,12 @@ class _Unit:
         found = btf.find(name, Kind.STRUCT)
         if found is None:
             return None
-        for at, type_id, _ in zip(*btf.items(found, 3), strict=True):
+        for n, (at, type_id, _) in enumerate(zip(*btf.items(found, 3), strict=True)):
             array = strip(btf, type_id)
-            if btf.name(at) == member and btf.kind(array) == Kind.ARRAY:
-                this = btf.type(array)
-                if this.count == 0 and this.type_id is not None:
-                    shape = Shape((1,), this.type_id)
-                    return found, Changed(at, shape, self._shapes, btf.size(this.type_id) or 0)
+            if btf.name(at) == member and array in self._kernel.empty_arrays:
+                element = btf.element(array)
+                change = Changed(n, Shape((1,), element), self._shapes, btf.size(element) or 0)
+                return found, change
         return None
 
 

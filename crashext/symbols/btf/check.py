@@ -7,7 +7,7 @@ structure that contains itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import compress
 
@@ -15,7 +15,7 @@ from ...errors import TypesError
 from .columns import Items, gather, reader, words_at
 from .members import check_members
 from .nesting import Nest, nest
-from .resolve import resolve
+from .resolve import Resolved, resolve
 from .store import MODIFIERS, Store
 from .wire import Kind
 
@@ -48,13 +48,15 @@ class Checked:
             TypesError: one is not sound; the offset is its record's.
         """
         self.store = store
-        self.kind = reader(store.kinds, store.first, base.kind if base else None)
+        self.kind: Callable[[int], int] = reader(
+            store.kinds, store.first, base.kind if base else None
+        )
         compounds = gather(store, store.ids(Kind.STRUCT, Kind.UNION), 3)
         prototypes = gather(store, store.ids(Kind.FUNC_PROTO), 2)
         self._names(compounds, prototypes)
         self._scalars()
         self._references(compounds, prototypes)
-        self.resolved = resolve(store, base.resolved if base else None)
+        self.resolved: Resolved = resolve(store, base.resolved if base else None)
         self._objects(prototypes)
         check_members(store, compounds, self.resolved, self.kind)
         self._compounds: dict[int, Nest] = self._nest_compounds(compounds, base)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What follows the records of many types, in columns: nothing is done type by type that need not."""
+"""What follows the records of many types, in columns, so that little is done type by type."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def decode(store: Store, type_id: int) -> Type:
             rows = zip(*owner.items(type_id, 2), strict=True)
             return plain._replace(params=tuple(Param(owner.name(n), t) for n, t in rows))
         case Kind.ARRAY:
-            return plain._replace(type_id=owner.words[at + 3], count=owner.words[at + 5])
+            return plain._replace(type_id=owner.words[at + 3], length=owner.words[at + 5])
         case Kind.INT:
             word = owner.words[at + 3]
             return plain._replace(encoding=word >> 24 & 15, width=word & 0xFF)

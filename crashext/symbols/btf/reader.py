@@ -108,7 +108,7 @@ class Btf(Store):
             this = self.type(at) if self.kind(at) == Kind.ARRAY else None
             if this is None:
                 return self._plain_size(at, count)
-            count *= this.count or 0
+            count *= this.length or 0
             at = this.type_id or 0
         raise TypesError(f"type {type_id} leads through more than {DEEPEST} others")
 
@@ -137,7 +137,7 @@ class Btf(Store):
         type_id = self.find(name, *_COMPOUND, Kind.TYPEDEF)
         bits = 0
         for part in path.split("."):
-            found = None if type_id is None else self._member(type_id, part)
+            found = self._member(type_id, part) if part and type_id is not None else None
             if found is None:
                 return None
             type_id, bits = found[0], bits + found[1]

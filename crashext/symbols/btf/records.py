@@ -51,7 +51,7 @@ class Func(NamedTuple):
 class Type(NamedTuple):
     """One record. ``size`` in bytes where the kind has one, ``type_id`` where it refers to one.
 
-    ``flag`` is BTF's kind_flag: a FWD of a union, signed enumerators. ``count`` is an array's
+    ``flag`` is BTF's kind_flag: a FWD of a union, signed enumerators. ``length`` is an array's
     number of elements, ``encoding`` the flags of an INT (1 signed, 2 char, 4 bool) and ``width``
     its bits.
     """
@@ -65,6 +65,6 @@ class Type(NamedTuple):
     members: tuple[Member, ...] = ()
     enumerators: tuple[Enumerator, ...] = ()
     params: tuple[Param, ...] = ()
-    count: int | None = None
+    length: int | None = None
     encoding: int = 0
     width: int | None = None

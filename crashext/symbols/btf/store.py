@@ -33,13 +33,13 @@ class Store:
             TypesError: the data is no BTF, cut off, or no split BTF of this ``base``.
         """
         header = read_header(data)
-        self.base = base
+        self.base: Store | None = base
         self.byte_order = header.byte_order
         self.types_at = header.types_at
-        self.first = base.end if base else 0
-        self.first_string = base.end_string if base else 0
+        self.first: int = base.end if base else 0
+        self.first_string: int = base.end_string if base else 0
         self.strings = _strings(data[header.strings_at :][: header.strings], split=bool(base))
-        self.end_string = self.first_string + len(self.strings)
+        self.end_string: int = self.first_string + len(self.strings)
         if self.end_string > MAX_STRINGS:
             raise TypesError(f"more than {MAX_STRINGS} bytes of names", offset=header.strings_at)
         if base and base.byte_order != self.byte_order:
@@ -55,7 +55,7 @@ class Store:
             self.starts.insert(0, len(self.words))
             self.words.extend((0, 0, 0))
             self.kinds.insert(0, Kind.VOID)
-        self.end = self.first + len(self.starts)
+        self.end: int = self.first + len(self.starts)
 
     def __len__(self) -> int:
         """How many types there are; void and a base's do not count."""
@@ -72,7 +72,7 @@ class Store:
         return self if type_id >= self.first or self.base is None else self.base.owner(type_id)
 
     def at(self, type_id: int) -> int:
-        """The word at which a type's record begins in its owner's ``words``; the ID is one's own."""
+        """The word at which a record begins in ``words``; the ID is one's own."""
         return self.starts[type_id - self.first]
 
     def place(self, type_id: int) -> int:
@@ -100,6 +100,15 @@ class Store:
         """
         owner = self.owner(type_id)
         return owner.words[owner.at(type_id) + 2]
+
+    def element(self, array_id: int) -> int:
+        """The type of an array's elements.
+
+        Raises:
+            TypesError: there is no such type.
+        """
+        owner = self.owner(array_id)
+        return owner.words[owner.at(array_id) + 3]
 
     def count(self, type_id: int) -> int:
         """How many members, enumerators or parameters a type has; the ID is one's own."""
@@ -159,8 +168,11 @@ class Store:
         return found
 
     def string_offsets(self, name: bytes) -> Iterator[int]:
-        """Every offset at which ``name`` is a string or the end of one; one's own, then the base's."""
-        at = self.strings.find(wanted := name + b"\0")
+        """Every offset at which ``name`` is a string or the end of one; one's own, then the base's.
+
+        The empty name is nobody's.
+        """
+        at = self.strings.find(wanted := name + b"\0") if name else -1
         while at >= 0:
             yield self.first_string + at
             at = self.strings.find(wanted, at + 1)

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab's kernels that have BTF, and their modules' BTF."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from lab.packages import CACHE
+
+VMLINUXES = sorted(CACHE.glob("vmlinux-*-cloud-*"))
+#: Of the kernels that guests of every day run.
+EACH_KERNEL = pytest.mark.parametrize(
+    "vmlinux", VMLINUXES or [None], ids=lambda path: path.name[8:] if path else "none"
+)
+
+
+def btf_of(path: Path | None) -> bytes:
+    """The section .BTF of a vmlinux or module; skips the test without one."""
+    if path is None:
+        pytest.skip("no lab kernels (make sample-dumps)")
+    with path.open("rb") as file:
+        section = ELFFile(file).get_section_by_name(".BTF")
+        return bytes(section.data())
+
+
+def modules_of(vmlinux: Path) -> list[bytes]:
+    """The BTF of the modules that the lab keeps of a kernel, each of it a split one."""
+    folder = CACHE / f"modules-{vmlinux.name.removeprefix('vmlinux-')}"
+    return [btf_of(path) for path in sorted(folder.glob("*.ko"))]
