@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 PACKAGES="crash makedumpfile qemu-system-x86 ovmf qemu-system-arm qemu-efi-aarch64 busybox-static kexec-tools
 	ca-certificates cpio fuse3 gcc gdb-multiarch libc6-dev liblzo2-dev make python3 python3-dev python3-libkdumpfile python3-venv
-	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
+	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static binutils debuginfod libdebuginfod1"
 ARCH_PACKAGES="qemu-system-misc qemu-system-ppc gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
 	flex bison bc xz-utils"
 PYTHON=${PYTHON:-/usr/bin/python3}
