@@ -12,7 +12,8 @@ import click
 class PassingOn(click.Command):
     """Takes its options by their full names, wherever they stand before ``--``.
 
-    click alone would look into ``-batch`` for options of one letter, and find ``-h``.
+    The ``--`` stays among the others. click alone would look into ``-batch`` for options of one
+    letter, and find ``-h``.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -30,7 +31,7 @@ class PassingOn(click.Command):
         rest = iter(args)
         for word in rest:
             if word == "--":
-                others += rest
+                others += [word, *rest]
             elif word.partition("=")[0] in with_value:
                 own += [word] if "=" in word else [word, *islice(rest, 1)]
             else:

@@ -56,7 +56,9 @@ def _sorted_out(options: Options) -> Words:
     files = list(takewhile(lambda word: not word.startswith("-") or word == "-", options.words))
     kernels, dumps = told_apart(files)
     given = (*options.vmlinux, *kernels)
-    return Words(given, tuple(dumps), tuple(options.words[len(files) :]))
+    before = list(takewhile(lambda word: word != "--", options.words[len(files) :]))
+    behind = options.words[len(files) + len(before) + 1 :]
+    return Words(given, tuple(dumps), (*before, *behind))
 
 
 def _tool(name: str) -> Tool:

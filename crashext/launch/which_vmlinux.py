@@ -113,8 +113,10 @@ def made(found: Found, ways: Ways, *, old_crash: bool) -> Taken:
     Raises:
         LaunchError: it can't be made; says what else there is to do.
     """
+    from ..rebuild.made import vmlinux_for
+
     try:
-        path = _vmlinux_for(found, ways, old_crash=old_crash)
+        path = vmlinux_for(found, progress=ways.progress, old_crash=old_crash)
     except RebuildError as problem:
         seen = "".join(f"; {text}" for text in ways.places.passed_over[:_MOST_TOLD])
         raise LaunchError(
@@ -124,16 +126,6 @@ def made(found: Found, ways: Ways, *, old_crash: bool) -> Taken:
         ) from None
     why = "made from the dump, without source lines and locals; none is installed"
     return Taken(path, why, vouches=False, is_made=True)
-
-
-def _vmlinux_for(found: Found, ways: Ways, *, old_crash: bool) -> str:
-    try:
-        from ..rebuild.made import (  # type: ignore[import-not-found,unused-ignore]
-            vmlinux_for,
-        )
-    except ModuleNotFoundError:
-        raise RebuildError("that is not there yet") from None
-    return str(vmlinux_for(found, progress=ways.progress, old_crash=old_crash))
 
 
 def _fetched(wanted: Wanted, ways: Ways) -> Fitting | None:

@@ -57,6 +57,16 @@ def test_options_of_the_tool_are_passed_on_as_they_are() -> None:
     assert done.stdout.endswith("-nx -batch -ex 'info threads' --args --vmlinux -h\n")
 
 
+def test_what_is_behind_two_dashes_is_no_dump(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("print()\n")
+    words = ("drgn", "--print", "--drgn", "true", SAMPLE, "--vmlinux", VMLINUX)
+    for more in (("--", tmp_path / "script.py", "--", "-h"), ("-q", "--", "x"), ("--",)):
+        done = qemufix(*words, *more)
+        assert done.returncode == 0
+        told = " ".join(map(str, more)).replace("-- ", "", 1).removesuffix("--")
+        assert done.stdout == f"true -c VIEW -s {VMLINUX} {told}".rstrip() + "\n"
+
+
 def test_gdb_is_told_how_far_the_kernel_was_moved() -> None:
     done = qemufix("gdb", "--print", SAMPLE, VMLINUX)
     offset = TRUTHS[SAMPLE]["kaslr_offset"]
