@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +19,7 @@ from crashext.launch.drgn import Drgn
 from tests.launch.test_start import script
 from tests.symbols.servers import serving
 
-from .test_tools import lab, own_cache, qemufix
+from .test_tools import DRGN_SCRIPT, lab, own_cache, qemufix
 
 __all__ = ["own_cache"]  # a fixture
 
@@ -63,6 +65,43 @@ def version() -> str:
     command = [sys.executable, "-m", "drgn", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return " ".join(done.stdout.split())
+
+
+@pytest.fixture
+def nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
+    """A dump whose vmlinux is nowhere, and its release."""
+    dump, _, truth = lab("ovmf-kaslr.kdump")
+    if Path("/usr/lib/debug/boot", f"vmlinux-{truth['release']}").exists():
+        pytest.skip("the debug package of the lab's kernel is installed")
+    monkeypatch.setenv("DEBUGINFOD_CACHE_PATH", str(tmp_path / "fetched"))
+    monkeypatch.delenv("DEBUGINFOD_URLS", raising=False)
+    return dump, truth["release"]
+
+
+@pytest.mark.lab
+@pytest.mark.crash
+@pytest.mark.skipif(not shutil.which("crash"), reason="crash is not installed")
+def test_crash_comes_up_without_any(nothing_installed: tuple[Path, str], tmp_path: Path) -> None:
+    dump, release = nothing_installed
+    (tmp_path / "commands").write_text("sys\nquit\n")
+    done = qemufix("crash", dump, "-s", "--no_crashrc", "-i", tmp_path / "commands")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "(made from the dump" in done.stderr and f"RELEASE: {release}\n" in done.stdout
+    tasks = re.search(r"TASKS: (\d+)", done.stdout)
+    assert tasks is not None and int(tasks.group(1)) > 20
+
+
+@pytest.mark.lab
+def test_drgn_comes_up_without_any(nothing_installed: tuple[Path, str], tmp_path: Path) -> None:
+    pytest.importorskip("drgn")
+    dump, release = nothing_installed
+    (tmp_path / "script.py").write_text(DRGN_SCRIPT)
+    done = qemufix("drgn", dump, "--", tmp_path / "script.py")
+    assert done.returncode == 0, done.stderr
+    words = done.stdout.splitlines()[-1].split()
+    assert (words[0], words[2]) == (release, "init") and int(words[1]) > 20
+    # Two lines of ours, and none of drgn's about modules.
+    assert [line.startswith("qemufix: ") for line in done.stderr.splitlines()] == [True, True]
 
 
 @pytest.mark.parametrize(
