@@ -307,10 +307,12 @@ _starter(
     "crash",
     """Find the kernel, then start crash with the answer.
 
+    Without a vmlinux the one that is installed is taken, else one is made from the dump.
     What crash can't open, it is shown repaired; the file stays as it is. The first word that
     begins with - and is no option of ours, and whatever follows it, is passed on to crash.
 
     \b
+      qemufix crash guest.kdump
       qemufix crash guest.kdump --vmlinux vmlinux
       qemufix crash vmlinux guest.kdump -s -i commands.txt
       qemufix crash guest.kdump --vmlinux vmlinux --crash ./other-crash

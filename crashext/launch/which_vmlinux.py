@@ -67,7 +67,8 @@ def given_fits(found: Found, debug: Sequence[str], ways: Ways) -> Taken:
     if found.location.vmlinux_fits is False:
         raise _other_build(used.path, found.location)
     apart = [_of_this_build(path, found.location, ways) for path in debug]
-    return Taken(used.path, "given", debug=apart[0].path if apart else None)
+    debug_path = apart[0].path if apart else None
+    return Taken(used.path, "given", debug_path, is_made=used.is_made)
 
 
 def given_debug(location: Location, path: str, ways: Ways) -> Taken:

@@ -156,11 +156,13 @@ class Places:
             with Vmlinux(place.path) as vmlinux:
                 why = _match(vmlinux, wanted)
                 is_whole, has_debug_info = vmlinux.is_whole, vmlinux.has_debug_info
+                is_made = vmlinux.is_made
         except SymbolFileError as error:
             self.passed_over.append(str(error))
             return None
-        if not why:
-            self.passed_over.append(f"{place.path}: of another build")
+        if not why or is_made:
+            problem = "made from a dump, not the kernel's own" if why else "of another build"
+            self.passed_over.append(f"{place.path}: {problem}")
             return None
         return Fitting(place.path, f"{place.kind}, {why}", is_whole, has_debug_info)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import gzip
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from crashext.errors import SymbolFileError
 from crashext.symbols.places import Places, Wanted, debuginfod_cache, places
-from crashext.symbols.vmlinux import Vmlinux
+from crashext.symbols.vmlinux import MADE_BY, Vmlinux
 from tests.cli.test_cli import SAMPLE, TRUTHS, VMLINUX
 
 from .debug_files import Files, debug_files
@@ -105,12 +106,18 @@ def test_kernel_and_debug_information_make_one(files: Files, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("kind", "words"),
     [("kernel", "no debug information"), ("debug", "without the kernel itself"),
-     ("compressed", "compressed"), ("no ELF", "not an ELF file"), ("no symbols", "symbol table")],
+     ("made", "made from a dump"), ("compressed", "compressed"),
+     ("no ELF", "not an ELF file"), ("no symbols", "symbol table")],
 )  # fmt: skip
 def test_it_says_why_one_will_not_do(kind: str, words: str, files: Files, tmp_path: Path) -> None:
     path = INSTALLED["Debian, Ubuntu"]
     if kind == "compressed":
         install(files.whole, tmp_path, path + ".gz").write_bytes(gzip.compress(b"kernel"))
+    elif kind == "made":
+        (tmp_path / "comment").write_bytes(MADE_BY + b"0.1")
+        comment = f".comment={tmp_path / 'comment'}"
+        target = install(files.whole, tmp_path, path)
+        subprocess.run(["objcopy", "--add-section", comment, str(target)], check=True, timeout=60)
     elif kind == "no ELF":
         install(files.whole, tmp_path, path).write_bytes(b"kernel")
     elif kind == "no symbols":
