@@ -12,13 +12,13 @@ from ..dumps.elf_types import machine_of
 from ..errors import RebuildError, TypesError
 from ..kernel.kernel import Kernel
 from ..locate import Found
-from ..repair.write.beside import beside
+from ..repair.write.beside import beside, permit_as
 from ..repair.write.sink import FileSink, Sink
 from .debug import PRODUCER, Debug, debug_of
 from .elf.file import Contents, Extra, write_file
 from .elf.headers import Target
 from .elf.symtab import symbol_table
-from .layout import BANNER, Section
+from .layout import Section
 from .parts import Parts, take_apart
 from .result import Rebuilt
 
@@ -48,6 +48,7 @@ def rebuild(
     _check(found, path)
     made = prepare(found, options, progress)
     with beside(path) as fd:
+        permit_as(fd, found.location.path)
         sink = FileSink(fd)
         write(made, sink, options, progress)
     dump, location = made.parts.kernel.dump, made.parts.kernel.location
@@ -57,8 +58,8 @@ def rebuild(
         location.release,
         location.build_id,
         made.contents.symbols.kept,
-        0 if made.debug is None else made.debug.types,
-        0 if made.debug is None else made.debug.variables,
+        0 if made.debug is None else made.debug.info.types,
+        0 if made.debug is None else made.debug.info.globals,
         tuple(module.name for module in made.parts.modules),
         tuple(_missing(made, options)),
         sink.written,
@@ -99,6 +100,8 @@ def prepare(found: Found, options: Options, progress: Progress | None = None) ->
             parts.extent.moved,
             byte_order=arch.byte_order,
             word=arch.word,
+            sizes={} if debug is None else debug.sizes,
+            hidden=set() if debug is None else debug.hidden,
         ),
         [Extra(".comment", [PRODUCER.encode() + b"\0"]), *_sections(debug)],
     )
@@ -122,18 +125,21 @@ def write(made: Made, sink: Sink, options: Options, progress: Progress | None = 
             progress("Writing", min(done / whole, 1.0))
         return kernel.copy(vaddr, size)
 
-    keeps = _keeps_all if options.image else _keeps_little
-    write_file(sink, made.contents, read, keeps)
+    banner = made.parts.symbols.vaddr("linux_banner")
+    write_file(
+        sink, made.contents, read, lambda section: _keeps(section, banner, image=options.image)
+    )
 
 
-def _keeps_all(section: Section) -> bool:
-    return section.is_kept
+def _keeps(section: Section, banner: int | None, *, image: bool) -> bool:
+    """Whether its bytes are written; without ``image`` only what tools take from the file.
 
-
-def _keeps_little(section: Section) -> bool:
-    """What tools take from the file, not from the dump: banner, build ID and unwind tables."""
-    wanted = section.kind == "note" or section.name.startswith((BANNER, ".orc"))
-    return section.is_kept and wanted
+    That is the banner, by which crash sees whether it fits, the build ID and unwind tables.
+    """
+    if image or section.run is None or not section.is_kept:
+        return section.is_kept
+    has_banner = banner is not None and section.run <= banner < section.run + section.size
+    return has_banner or section.kind == "note" or section.name.startswith(".orc")
 
 
 def _debug(parts: Parts, options: Options) -> Debug | None:

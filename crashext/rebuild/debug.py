@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -28,11 +28,17 @@ _CODE = frozenset(b"tTwW")
 
 
 class Debug(NamedTuple):
-    """DWARF, and how much it tells."""
+    """DWARF, and what else BTF tells of symbols.
+
+    Attributes:
+        info: the sections, and how much they tell.
+        sizes: bytes of the functions and variables that have a type.
+        hidden: per-CPU variables of one file only, which kallsyms does not tell from others.
+    """
 
     info: DebugInfo
-    types: int
-    variables: int
+    sizes: Mapping[str, int]
+    hidden: Set[str]
 
 
 def debug_of(parts: Parts, btf: Btf, *, old_crash: bool) -> Debug:
@@ -44,16 +50,36 @@ def debug_of(parts: Parts, btf: Btf, *, old_crash: bool) -> Debug:
     btfs = [btf, *(module.btf for module in parts.modules)]
     variables = list({v.name: v for v in _variables(parts, btf)}.values())
     arch = parts.kernel.arch
+    functions = list(_functions(parts, btf))
     info = debug_info(
         btfs,
         variables,
-        _functions(parts, btf),
+        functions,
         producer=PRODUCER,
         byte_order=arch.byte_order,
         word=arch.word,
         one_element=ONE_ELEMENT if old_crash else frozenset(),
     )
-    return Debug(info, info.types, info.globals)
+    sizes = {function.name: function.end - function.start for function in functions}
+    for variable in variables:
+        size = _size(btf, variable.shape, arch.word)
+        if size:
+            sizes[variable.name] = size
+    return Debug(info, sizes, {var.name for var in btf.variables() if var.is_static})
+
+
+def _size(btf: Btf, shape: Shape, word: int) -> int | None:
+    """Bytes of a variable; None where BTF does not tell."""
+    count = 1
+    for wrap in shape.wraps:
+        if wrap == "pointer":
+            return count * word
+        if wrap is None:
+            return None
+        if isinstance(wrap, int):
+            count *= wrap
+    size = btf.size(shape.type_id)
+    return None if size is None else count * size
 
 
 def _variables(parts: Parts, btf: Btf) -> Iterator[Variable]:

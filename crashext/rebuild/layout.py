@@ -6,7 +6,8 @@ Sources: include/asm-generic/vmlinux.lds.h and each architecture's vmlinux.lds.S
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -73,8 +74,7 @@ _SECTIONS = (
     _Bounds(".brk", "bss", ("__brk_base",), ("__brk_limit",)),
 )
 PER_CPU = ".data..percpu"
-#: Of .rodata that which crash looks for in the file, to see whether it fits the dump.
-BANNER = ".rodata.banner"
+_VOTES = {ord("d"): 1, ord("D"): 1, ord("r"): -1, ord("R"): -1}
 
 
 class Extent(NamedTuple):
@@ -85,17 +85,12 @@ class Extent(NamedTuple):
     moved: int
 
 
-def sections(
-    vaddr: Callable[..., int | None], extent: Extent, banner: int = 0
-) -> tuple[Section, ...]:
+def sections(vaddr: Callable[..., int | None], extent: Extent) -> tuple[Section, ...]:
     """The sections of an image, ascending and side by side; a per-CPU area at 0 comes first.
 
-    ``vaddr`` tells run-time addresses of symbols, ``banner`` is the size of ``linux_banner``.
+    ``vaddr`` tells run-time addresses of symbols.
     """
     inside, outside = [], []
-    text = vaddr("linux_banner")
-    if text is not None and banner and extent.start <= text < extent.end - banner:
-        inside.append(_section(BANNER, "rodata", text, text + banner, extent.moved))
     for bounds in _SECTIONS:
         start, end = vaddr(*bounds.starts), vaddr(*bounds.ends)
         if start is None or end is None or start >= end:
@@ -131,3 +126,24 @@ def _side_by_side(found: Sequence[Section], extent: Extent) -> Iterator[Section]
         number = seen[part.name] = seen.get(part.name, -1) + 1
         # Tools look for the first of a name.
         yield replace(part, name=f"{part.name}.{number}") if number else part
+
+
+def as_linked(
+    parts: Sequence[Section], symbols: Iterable[tuple[int, int]], moved: int
+) -> Sequence[Section]:
+    """The same, .rodata writable where nm said so of most symbols in it, as kernels are linked.
+
+    ``symbols`` are run-time addresses and nm's letters, which kallsyms has from the linked file.
+    """
+    inside = [part for part in parts if part.kind == "rodata"]
+    starts = [part.start for part in inside]
+    votes = dict.fromkeys(starts, 0)
+    for vaddr, letter in symbols:
+        vote = _VOTES.get(letter)
+        if vote:
+            at = bisect_right(starts, vaddr - moved) - 1
+            if at >= 0 and vaddr - moved < inside[at].end:
+                votes[starts[at]] += vote
+    return [
+        replace(p, kind="data") if votes.get(p.start, 0) > 0 and p in inside else p for p in parts
+    ]

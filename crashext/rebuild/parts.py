@@ -11,12 +11,10 @@ from ..kernel.kernel import Kernel
 from ..kernel.symbols import KernelSymbols, find_symbols
 from ..kernel.types import ModuleTypes, find_types, module_types
 from ..symbols.btf import Btf
-from .layout import Extent, Section, sections
+from .layout import Extent, Section, as_linked, sections
 
 #: Bytes that an image has at most, freed parts and all.
 _MOST_IMAGE = 1 << 30
-#: Bytes in which ``linux_banner`` is looked for.
-_BANNER_ROOM = 512
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,9 @@ def take_apart(kernel: Kernel) -> Parts:
     extent = _extent(kernel, symbols)
     missing: list[str] = []
     btf, modules = _types(kernel, symbols, missing)
-    placed = sections(symbols.vaddr, extent, _BANNER_ROOM)
+    table = symbols.table
+    letters = zip(table.vaddrs, table.kinds, strict=True)
+    placed = as_linked(sections(symbols.vaddr, extent), letters, extent.moved)
     return Parts(kernel, symbols, extent, placed, btf, modules, missing)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from typing import NamedTuple
 from ..dumps.flattened import FlattenedSource
 from ..errors import RepairError
 from .plan import Plan
-from .write.beside import beside
+from .write.beside import beside, permit_as
 from .write.copying import copy_file, image_of, plain_of
 from .write.elf_file import write_elf
 from .write.kdump_file import write_kdump
@@ -65,7 +64,7 @@ def write_new(plan: Plan, output: str, form: Form, progress: Progress | None) ->
     path = Path(output)
     _check_output(plan, path)
     with beside(path) as fd:
-        _permit(fd, plan)
+        permit_as(fd, plan.dump.path)
         if form.copied:
             return _copied(plan, fd, told)
         return _anew(plan, form, FileSink(fd), told)
@@ -103,9 +102,3 @@ def _check_output(plan: Plan, path: Path) -> None:
         raise RepairError(f"{path} is there already, and no regular file")
     if path.exists() and path.samefile(plan.dump.path):
         raise RepairError(f"{path} is the dump itself: use --in-place")
-
-
-def _permit(fd: int, plan: Plan) -> None:
-    """The memory of a guest is for those that may read the dump, no others."""
-    with suppress(OSError):
-        os.fchmod(fd, Path(plan.dump.path).stat().st_mode & 0o666)

@@ -81,18 +81,18 @@ def image(order: str) -> bytes:
     return bytes(memory)
 
 
-def placed(banner: int = 0) -> tuple[Section, ...]:
+def placed() -> tuple[Section, ...]:
     by_name = {name: run(linked) for name, _, linked in KNOWN}
 
     def vaddr(*names: str) -> int | None:
         return next((by_name[n] for n in names if n in by_name), None)
 
-    return sections(vaddr, Extent(run(LINKED), run(LINKED + 0x8000), MOVED), banner)
+    return sections(vaddr, Extent(run(LINKED), run(LINKED + 0x8000), MOVED))
 
 
 def written(path: Path, target: Target, *, kept: bool = True, extras: int = 1) -> bytes:
     memory = image(target.byte_order)
-    parts = placed(512)
+    parts = placed()
     symbols = symbol_table(table(), parts, MOVED, byte_order=target.byte_order, word=target.word)
     more = [Extra(f".extra{n}", [b"some", b"thing"] * (1000 * n)) for n in range(extras)]
 
@@ -135,6 +135,8 @@ def test_sections_symbols_and_bytes(name: str, tmp_path: Path) -> None:
         assert found["start_kernel"]["st_info"]["type"] == "STT_FUNC"
         assert found["init_task"]["st_info"]["type"] == "STT_OBJECT"
         assert found["weak_one"]["st_info"]["bind"] == "STB_WEAK"
+        assert found["_etext"]["st_info"]["type"] == "STT_NOTYPE"
+        assert found["_etext"]["st_size"] == 0
         for symbol in found.values():
             section = elf.get_section(symbol["st_shndx"])
             end = section["sh_addr"] + section["sh_size"]

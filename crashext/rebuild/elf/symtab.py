@@ -5,17 +5,20 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import pairwise
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ...dumps.base import ByteOrder
 from ...symbols.kallsyms import Symbols
 from ..layout import PER_CPU, Section
+from .marks import is_mark, size_in
 
 _LOCAL, _GLOBAL, _WEAK = 0, 1, 2
-_OBJECT, _FUNC, _SECTION = 1, 2, 3
+_NOTYPE, _OBJECT, _FUNC, _SECTION = 0, 1, 2, 3
 _CODE = frozenset(("text", "freed text"))
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 #: By nm's letter.
 _BINDS = [_LOCAL if chr(kind).islower() else _GLOBAL for kind in range(256)]
 for _letter in b"wWvV":
@@ -43,27 +46,33 @@ def symbol_table(
     *,
     byte_order: ByteOrder = "little",
     word: int = 8,
+    sizes: Mapping[str, int] = _NOTHING,
+    hidden: Set[str] = frozenset(),
 ) -> SymbolTable:
     """Symbols at linked addresses, ``moved`` below where they run; ``sections`` count from 1.
 
     A section symbol of each section comes first: crash takes ``.rodata`` from there. None is
     absolute: crash does not move those, and one sorted last breaks its look-up by address.
-    Sizes are the distance to the next symbol of the section: kallsyms has none.
+    ``sizes`` are known of variables, ``hidden`` those that are local whatever kallsyms says.
     """
     places = _places(table, sections, moved)
-    sizes = _sizes(places, sections)
+    gaps = _gaps(places, sections)
     entry = _Packer(byte_order, word).entry
     local, others = [entry(0, 0, 0, 0, 0)], list[bytes]()
     local += [entry(0, _SECTION, n, s.start, 0) for n, s in enumerate(sections, 1)]
     forms = [0, *(_FUNC if section.kind in _CODE else _OBJECT for section in sections)]
-    name = 1
-    for index, (value, section) in enumerate(places):
+    at = 1
+    for name, kind, place in zip(table.names, table.kinds, places, strict=True):
+        value, section = place
         if section:
-            bind = _BINDS[table.kinds[index]]
-            info = bind << 4 | forms[section]
+            bind = _LOCAL if name in hidden else _BINDS[kind]
+            form, size = forms[section], sizes.get(name)
+            if size is None:
+                form = _NOTYPE if is_mark(name) else form
+                size = size_in(gaps[place], code=form == _FUNC) if form else 0
             entries = others if bind else local
-            entries.append(entry(name, info, section, value, sizes[value, section]))
-        name += len(table.names[index]) + 1
+            entries.append(entry(at, bind << 4 | form, section, value, min(size, gaps[place])))
+        at += len(name) + 1
     kept = len(local) + len(others) - len(sections) - 1
     names = "\0".join(["", *table.names, ""]).encode("ascii")
     return SymbolTable(b"".join(local + others), names, len(local), kept, len(table) - kept)
@@ -90,16 +99,16 @@ def _places(table: Symbols, sections: Sequence[Section], moved: int) -> list[tup
     return places
 
 
-def _sizes(
+def _gaps(
     places: Iterable[tuple[int, int]], sections: Sequence[Section]
 ) -> dict[tuple[int, int], int]:
     """The room from each place to the next, or to its section's end."""
-    sizes = {}
+    gaps = {}
     for place, (following, _) in pairwise([*sorted({*places}), (1 << 64, 0)]):
         value, number = place
         if number:
-            sizes[place] = max(min(following, sections[number - 1].end) - value, 0)
-    return sizes
+            gaps[place] = max(min(following, sections[number - 1].end) - value, 0)
+    return gaps
 
 
 class _Packer:

@@ -22,6 +22,9 @@ _COMPOUND = (Kind.STRUCT, Kind.UNION)
 _OTHERS = (Kind.TYPEDEF, Kind.INT, Kind.FLOAT, Kind.ENUM, Kind.ENUM64)
 
 
+_STATIC = 0  # BTF_VAR_STATIC
+
+
 class Btf(Store):
     """A kernel's or, with a ``base``, a module's BTF. Reading it decodes no type.
 
@@ -200,8 +203,9 @@ class Btf(Store):
                 owner = self.owner(variable)
                 if self.kind(variable) != Kind.VAR:
                     raise TypesError("a section of no variables", offset=self.place(section))
-                named, _, type_id = owner.words[owner.at(variable) :][:3]
-                yield Var(owner.name(named), type_id, name, offset, size)
+                at = owner.at(variable)
+                named, _, type_id, linkage = owner.words[at : at + 4]
+                yield Var(owner.name(named), type_id, name, offset, size, linkage == _STATIC)
 
     def functions(self) -> Iterator[Func]:
         """The functions of one's own, in BTF's order; a name may come more than once.

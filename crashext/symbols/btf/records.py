@@ -32,13 +32,17 @@ class Param(NamedTuple):
 
 
 class Var(NamedTuple):
-    """A variable: ``type_id`` is its type's, the offset from the beginning of ``section``."""
+    """A variable: ``type_id`` is its type's, the offset from the beginning of ``section``.
+
+    ``is_static`` where it is of one file only.
+    """
 
     name: str
     type_id: int
     section: str
     offset: int
     size: int
+    is_static: bool
 
 
 class Func(NamedTuple):
