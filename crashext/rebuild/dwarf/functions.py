@@ -66,7 +66,7 @@ def write_functions(
     bodies = dict(zip(distinct, _parameters(part, distinct), strict=True))
     starts_with = btf.strings.startswith
     for function, given, proto in zip(functions, names, protos, strict=True):
-        same = starts_with(function.name.encode() + b"\0", given)
+        same = starts_with(function.name.encode("utf-8", "replace") + b"\0", given)
         name = given if same else strings.add(function.name)
         start, size = function.start, function.end - function.start
         entry = part.entry(returns[proto])
