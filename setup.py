@@ -43,7 +43,8 @@ class BuildWithPlugin(build_py):
             reason = "it did not compile (is a C compiler there?)"
         if reason:
             say(f"the crash plugin qemufix.so is left out: {reason}")
-        self.package_data = {} if reason else {"crashext": ["qemufix.so", "_host.so"]}
+        if not reason:
+            self.package_data["crashext"] = ["qemufix.so", "_host.so"]
         super().run()
 
 

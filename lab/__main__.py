@@ -55,7 +55,22 @@ def _parser() -> argparse.ArgumentParser:
     peers = commands.add_parser("peers", help="make docs/repair-table.md: tools before and after")
     peers.add_argument("names", nargs="*", metavar="SCENARIO", help="ask about these alone again")
     peers.set_defaults(command=_peers)
+    types = commands.add_parser("globals", help="make the table of the types of globals")
+    types.add_argument(
+        "files", nargs="+", type=Path, metavar="VMLINUX", help="with debug information"
+    )
+    types.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: the one shipped")
+    types.set_defaults(command=_globals)
     return parser
+
+
+def _globals(options: argparse.Namespace) -> int:
+    from crashext.rebuild.globals.table import FILE
+
+    from .global_table import write_table
+
+    write_table(options.files, options.output or FILE, _say)
+    return 0
 
 
 def _states(_: argparse.Namespace) -> int:

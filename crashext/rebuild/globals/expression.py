@@ -9,7 +9,7 @@
 | ``[.]X`` | likewise, but one element of zeros belongs to it: it ends there |
 | ``[*]X`` | likewise, up to the next symbol |
 | ``const X`` ``volatile X`` | |
-| ``struct N`` ``union N`` ``enum N`` ``N`` ``void`` | N is the name of a typedef or a number's type |
+| ``struct N`` ``union N`` ``enum N`` ``N`` ``void`` | N is a typedef or a number's type |
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Qualifier = Literal["pointer", "const", "volatile"]
+#: Ways to measure a length; where several find the right one, the first is written.
+Measured = Literal["[.]", "[]", "[*]"]
 Keyword = Literal["struct", "union", "enum", ""]
 _TOKEN = re.compile(
     r"(?P<pointer>\*)"
@@ -39,7 +41,7 @@ class Length:
 
     number: int = 0
     enumerator: str = ""
-    how: Literal["[]", "[.]", "[*]", ""] = ""
+    how: Measured | Literal[""] = ""
 
     def __str__(self) -> str:
         if self.how:

@@ -21,6 +21,8 @@ from .table import Table, series_of, table
 
 _RENAMING = (Kind.TYPEDEF, Kind.CONST, Kind.VOLATILE)
 _DEEPEST = 32
+#: Bytes: no alignment but that of a cache line or a page leaves so many behind a pointer.
+_ROOM_FOR_MORE = 64
 
 
 def globals_of(
@@ -72,32 +74,15 @@ class Finder:
         for kernels in self._nearest:
             near = [expression for expression, having in alternatives if having & kernels]
             shapes = [shape for each in near if (shape := self._resolve(each, place))]
-            if shapes and not kernels & self._seen and self._too_small(shapes, place):
-                return None
             if shapes:
                 alike = len({self._essence(shape) for shape in shapes}) == 1
-                return max(shapes, key=_lengths) if alike else None
+                best = max(shapes, key=_lengths)
+                doubtful = not kernels & self._seen and _is_lost(best, place)
+                return best if alike and not doubtful else None
         return None
 
     def _resolve(self, expression: Expression, place: Place) -> Shape | None:
         return resolve(expression, self._names, place, self._read)
-
-    def _too_small(self, shapes: list[Shape], place: Place) -> bool:
-        if place.room is None:
-            return False
-        if (place.vaddr + place.room) % 4096 == 0:
-            return False
-        return all(place.room - self._size(shape) >= 64 for shape in shapes)
-
-    def _size(self, shape: Shape) -> int:
-        """Bytes of a type."""
-        count = 1
-        for wrap in shape.wraps:
-            if wrap == "pointer":
-                return count * self._names.btf.word
-            if isinstance(wrap, int):
-                count *= wrap
-        return count * (self._names.size(shape.type_id) or 0)
 
     def _essence(self, shape: Shape) -> tuple[tuple[Wrap, ...], int]:
         """What two shapes share that differ in qualifiers, names for types and lengths alone."""
@@ -108,6 +93,15 @@ class Finder:
             base = btf.reference(base)
         wraps = (None if isinstance(each, int) else each for each in shape.wraps)
         return tuple(each for each in wraps if each in (None, "pointer")), base
+
+
+def _is_lost(shape: Shape, place: Place) -> bool:
+    """Whether it is a pointer with room for what it used to point to.
+
+    Kernels turn pointers into what they point to more often than they leave room behind one.
+    """
+    is_pointer = shape.wraps[:1] == ("pointer",)
+    return is_pointer and place.room is not None and place.room >= _ROOM_FOR_MORE
 
 
 def _lengths(shape: Shape) -> tuple[int, ...]:

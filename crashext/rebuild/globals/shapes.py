@@ -8,7 +8,7 @@ from .expression import Expression, Length
 from .measure import LENGTHS, Place, Read
 from .names import Names
 
-#: Bytes of a variable whose room is not known.
+#: Bytes of a variable: the room comes from a guest, and may be any number or unknown.
 _MOST = 1 << 31
 
 
@@ -17,7 +17,7 @@ def resolve(expression: Expression, names: Names, place: Place, read: Read) -> S
 
     None for a type that BTF lacks, that has no size, or that is larger than its room.
     """
-    most = _MOST if place.room is None else place.room
+    most = _MOST if place.room is None else min(place.room, _MOST)
     base = names.find(expression)
     if base is None:
         return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of the types of global variables, as it is shipped; docs/vmlinux.md says how it is made.
+"""The table of the types of global variables, as it is shipped (docs/vmlinux.md: how it is made).
 
 Compressed lines of fields that are separated by tabs. The first line names the kernels that it
 was made from, ``ARCH SERIES`` each, as in "x86_64 6.1". Each other one has a variable's name and
@@ -9,8 +9,8 @@ those that have it, as a number in hex whose lowest bit stands for the first of 
 
 from __future__ import annotations
 
-import re
 import lzma
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
