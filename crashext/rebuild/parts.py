@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ..errors import RebuildError, TypesError
 from ..kernel.kernel import Kernel
 from ..kernel.symbols import KernelSymbols, find_symbols
+from ..kernel.unlisted.complete import completed
 from ..kernel.types import ModuleTypes, find_types, module_types
 from ..symbols.btf import Btf
 from .layout import Extent, Section, as_linked, sections
@@ -56,8 +57,9 @@ def take_apart(kernel: Kernel) -> Parts:
             "the kernel's own symbol table (kallsyms) is not in the dump, or damaged: "
             "there is nothing to make a vmlinux of"
         )
+    symbols, notes = completed(kernel, symbols)
     extent = _extent(kernel, symbols)
-    missing: list[str] = []
+    missing = list(notes)
     btf, modules = _types(kernel, symbols, missing)
     table = symbols.table
     letters = zip(table.vaddrs, table.kinds, strict=True)
