@@ -61,6 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     types.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: the one shipped")
     types.set_defaults(command=_globals)
+    same = commands.add_parser("same", help="make docs/vmlinux-table.md: made and debug vmlinux")
+    same.add_argument("names", nargs="*", metavar="SCENARIO", help="ask about these alone again")
+    same.add_argument("--crash", metavar="PROGRAM", help="another crash, asked about SCENARIOs")
+    same.set_defaults(command=_same)
     return parser
 
 
@@ -96,6 +100,14 @@ def _peers(options: argparse.Namespace) -> int:
     page = Path(__file__).parents[1] / "docs" / "repair-table.md"
     write_table(DUMPS, page, _say, options.names)
     return 0
+
+
+def _same(options: argparse.Namespace) -> int:
+    from .guests import DUMPS
+    from .same.page import write_table
+
+    page = Path(__file__).parents[1] / "docs" / "vmlinux-table.md"
+    return 1 if write_table(DUMPS, page, _say, options.names, program=options.crash) else 0
 
 
 def _list(_: argparse.Namespace) -> int:

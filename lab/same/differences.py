@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""In what the answers on two vmlinux files may differ, class by class, and how each is checked.
+
+A class is what it takes out of two answers, the debug vmlinux's and the other's: they differ in it
+and in nothing else where they are equal without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from math import prod
+
+#: Both answers, the debug vmlinux's first.
+Pair = tuple[str, str]
+
+#: gdb numbers the values that it printed, failed ones not; crash's own heap and code.
+_HISTORY = re.compile(r"\$\d+ = ")
+_OWN = re.compile(r"\b(?:0x)?(?:5555[0-9a-f]{8}|7fff[0-9a-f]{8})\b")
+#: A flag of crash's kernel_table (defs.h), shown by ``help -k``.
+_DWARF_UNWIND_EH_FRAME = 0x400000
+_SOURCE = r"[\w./+-]+\.[chS]"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One class: what it is, and two answers without it."""
+
+    means: str
+    without: Callable[[Pair], Pair]
+
+
+def usual(answer: str) -> str:
+    """An answer without what differs between any two sessions of crash."""
+    return _OWN.sub("OWN", _HISTORY.sub("$ = ", answer))
+
+
+def differ_in(kinds: Iterable[str], debug: str, made: str) -> bool:
+    """Whether two answers are the same but for these kinds."""
+    pair = debug, made
+    for kind in kinds:
+        pair = KINDS[kind].without(pair)
+    return pair[0] == pair[1]
+
+
+def _of_each(reduce: Callable[[str], str]) -> Callable[[Pair], Pair]:
+    return lambda pair: (reduce(pair[0]), reduce(pair[1]))
+
+
+def _dropped(*patterns: str, by: str = "") -> Callable[[Pair], Pair]:
+    """Whatever matches, and lines and blanks that are empty then."""
+
+    def reduce(answer: str) -> str:
+        for pattern in patterns:
+            answer = re.sub(pattern, by, answer, flags=re.MULTILINE)
+        return "\n".join(line.rstrip() for line in answer.splitlines() if line.strip())
+
+    return _of_each(reduce)
+
+
+def _arrays(answer: str) -> str:
+    """Dimensions as their product, values without the braces between them."""
+    whole = re.sub(
+        r"(?:\[\d+\]){2,}", lambda m: f"[{prod(map(int, re.findall(r'[0-9]+', m[0])))}]", answer
+    )
+    return re.sub(r"[\s{},]+", " ", whole)
+
+
+def _unwinding(answer: str) -> str:
+    answer = re.sub(
+        r"^(?:Backtrace stopped: .*|\(More stack frames follow.*)\n?", "", answer, flags=re.M
+    )
+    flags = re.sub(
+        r"(?<= flags: )[0-9a-f]+", lambda m: f"{int(m[0], 16) & ~_DWARF_UNWIND_EH_FRAME:x}", answer
+    )
+    return flags.replace("|DWARF_UNWIND_EH_FRAME", "")
+
+
+def _nothing(pair: Pair) -> Pair:
+    """What is left of answers that are there and have nothing in common."""
+    return ("", "") if all(pair) else pair
+
+
+KINDS: Mapping[str, Kind] = {
+    "lines": Kind(
+        "source files and line numbers",
+        _dropped(
+            rf" *{_SOURCE}: \d+",
+            rf" at {_SOURCE}:\d+",
+            rf"^FILE: .*|^LINE: .*|^\d+\tin {_SOURCE}|^{_SOURCE}$",
+            r"^Line \d+ of \"\S+\" starts at address (?=\S+ <)| and ends at \S+ <\S+>\.$",
+            r"^No line number information available for address ",
+            r"^File .*:$|^(?:\d+:)?\t(?=.)",
+        ),
+    ),
+    "locals": Kind(
+        "local variables, and where they and parameters are",
+        _dropped(r"^Symbol \w+ is .*|^  (?:Base address|Range) .*|^, length \d+\.$|Scope for .*"),
+    ),
+    "dimensions": Kind("`[2][3]` is `[6]`: BTF has one dimension", _of_each(_arrays)),
+    "empty arrays": Kind(
+        "`x[0]` is `x[]`: BTF has the same for both", _dropped(r"\[0\](?=[;)])", by="[]")
+    ),
+    "symbols": Kind(
+        "symbols that the kernel does not keep: `__crc_*`, `__kstrtab*`, `.L*`",
+        _dropped(r"^[0-9a-f]+ \(\w\) (?:__crc_|__kstrtab|\.L)\w*$"),
+    ),
+    "pid": Kind(
+        "`struct pid`, which crash before 8.0.4 is shown in another way",
+        _dropped(r"(?<=struct upid numbers)\[\d*\]"),
+    ),
+    "labels": Kind(
+        "labels inside of functions count as functions: kallsyms has no sizes",
+        _dropped("_after_hwframe"),
+    ),
+    "unwinding": Kind(
+        "no DWARF unwind tables: gdb finds no further frame, crash uses ORC as it always does",
+        _of_each(_unwinding),
+    ),
+    "debug information": Kind("what a tool says of the debug information itself", _nothing),
+}
