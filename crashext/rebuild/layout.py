@@ -98,7 +98,7 @@ def sections(vaddr: Callable[..., int | None], extent: Extent) -> tuple[Section,
         if extent.start <= start and end <= extent.end:
             inside.append(_section(bounds.name, bounds.kind, start, end, extent.moved))
         elif bounds.name == PER_CPU and end <= extent.start and end - start < extent.end:
-            # x86_64 before 6.15 links per-CPU variables at 0: addresses in it are offsets.
+            # Linked at 0, as some kernels have it: addresses in it are offsets.
             outside.append(Section(bounds.name, "data", start, end, None))
     return (*outside, *_side_by_side(inside, extent))
 

@@ -7,26 +7,23 @@ one that is too large would name what lies behind it, up to the next symbol.
 
 from __future__ import annotations
 
-import re
-
 #: Marks of linker scripts (include/asm-generic/vmlinux.lds.h), and of assembler code.
-_MARK = re.compile(
-    r"__+(start|stop|end|begin)_\w+"
-    r"|\w+_(start|stop|end|begin)"
-    r"|_[es]?(text|rodata|data|inittext|exittext)|_end"
-    r"|__initcall\w+|__BTF_ID_\w+|\w+_btf_ids?"
-    r"|init_stack|init_thread_union|__per_cpu_load"
-    r"|\w+_(after_hwframe|safe_stack|unsafe_stack)"
+_STARTS = ("__start_", "__stop_", "__end_", "__begin_", "__initcall_", "__BTF_ID_")
+_ENDS = (
+    *("_start", "_stop", "_end", "_begin", "_btf_id", "_btf_ids"),
+    *("_after_hwframe", "_safe_stack", "_unsafe_stack"),
 )
-#: Gaps up to this are taken for the symbol's own; behind a larger one lie data without names.
-_MOST_GAP, _LITTLE = 4096, 64
+_OTHERS = frozenset(
+    (
+        *("_text", "_stext", "_etext", "_sdata", "_edata", "_sinittext", "_einittext", "_end"),
+        *("init_stack", "init_thread_union", "__per_cpu_load"),
+    )
+)
+#: Gaps up to this are taken for a variable's own; in a larger one lie data without names, and so
+#: much is the variable's.
+MOST_GAP, LITTLE = 4096, 64
 
 
 def is_mark(name: str) -> bool:
     """Whether a symbol of that name has neither type nor size where it is linked."""
-    return _MARK.fullmatch(name) is not None
-
-
-def size_in(gap: int, *, code: bool) -> int:
-    """Bytes that a symbol probably has, of which nothing is known but the ``gap`` to the next."""
-    return gap if code or gap <= _MOST_GAP else _LITTLE
+    return name.startswith(_STARTS) or name.endswith(_ENDS) or name in _OTHERS

@@ -6,14 +6,14 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence, Set
-from itertools import pairwise
+from itertools import pairwise, starmap
 from types import MappingProxyType
 from typing import NamedTuple
 
 from ...dumps.base import ByteOrder
 from ...symbols.kallsyms import Symbols
 from ..layout import PER_CPU, Section
-from .marks import is_mark, size_in
+from .marks import LITTLE, MOST_GAP, is_mark
 
 _LOCAL, _GLOBAL, _WEAK = 0, 1, 2
 _NOTYPE, _OBJECT, _FUNC, _SECTION = 0, 1, 2, 3
@@ -57,25 +57,30 @@ def symbol_table(
     """
     places = _places(table, sections, moved)
     gaps = _gaps(places, sections)
-    entry = _Packer(byte_order, word).entry
-    local, others = [entry(0, 0, 0, 0, 0)], list[bytes]()
-    local += [entry(0, _SECTION, n, s.start, 0) for n, s in enumerate(sections, 1)]
     forms = [0, *(_FUNC if section.kind in _CODE else _OBJECT for section in sections)]
+    local = [(0, 0, 0, 0, 0), *((0, _SECTION, n, s.start, 0) for n, s in enumerate(sections, 1))]
+    others: list[tuple[int, int, int, int, int]] = []
     at = 1
     for name, kind, place in zip(table.names, table.kinds, places, strict=True):
         value, section = place
         if section:
-            bind = _LOCAL if name in hidden else _BINDS[kind]
-            form, size = forms[section], sizes.get(name)
+            form, size, gap = forms[section], sizes.get(name), gaps[place]
             if size is None:
-                form = _NOTYPE if is_mark(name) else form
-                size = size_in(gaps[place], code=form == _FUNC) if form else 0
-            entries = others if bind else local
-            entries.append(entry(at, bind << 4 | form, section, value, min(size, gaps[place])))
+                if is_mark(name):
+                    form = size = _NOTYPE
+                elif form == _FUNC or gap <= MOST_GAP:
+                    size = gap
+                else:
+                    size = LITTLE
+            elif size > gap:
+                size = gap
+            bind = _LOCAL if name in hidden else _BINDS[kind]
+            (others if bind else local).append((at, bind << 4 | form, section, value, size))
         at += len(name) + 1
     kept = len(local) + len(others) - len(sections) - 1
     names = "\0".join(["", *table.names, ""]).encode("ascii")
-    return SymbolTable(b"".join(local + others), names, len(local), kept, len(table) - kept)
+    symbols = _packed([*local, *others], byte_order, word)
+    return SymbolTable(symbols, names, len(local), kept, len(table) - kept)
 
 
 def _places(table: Symbols, sections: Sequence[Section], moved: int) -> list[tuple[int, int]]:
@@ -111,16 +116,15 @@ def _gaps(
     return gaps
 
 
-class _Packer:
+def _packed(
+    entries: Iterable[tuple[int, int, int, int, int]], byte_order: ByteOrder, word: int
+) -> bytes:
     """``Elf32_Sym`` or ``Elf64_Sym``: elf.h has the fields in another order in 32 bits."""
-
-    def __init__(self, byte_order: ByteOrder, word: int) -> None:
-        mark = "<" if byte_order == "little" else ">"
-        self._wide = word == 8
-        self._pack = struct.Struct(mark + ("IBBHQQ" if self._wide else "IIIBBH")).pack
-
-    def entry(self, name: int, info: int, section: int, value: int, size: int) -> bytes:
-        """One symbol of default visibility."""
-        if self._wide:
-            return self._pack(name, info, 0, section, value, size)
-        return self._pack(name, value, size, info, 0, section)
+    mark = "<" if byte_order == "little" else ">"
+    if word == 8:
+        pack = struct.Struct(mark + "IBxHQQ").pack
+        return b"".join(starmap(pack, entries))
+    narrow = struct.Struct(mark + "IIIBxH").pack
+    return b"".join(
+        narrow(name, value, size, info, section) for name, info, section, value, size in entries
+    )
