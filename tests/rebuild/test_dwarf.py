@@ -233,8 +233,8 @@ def test_modules_come_after_the_kernel(tmp_path: Path) -> None:
 def test_one_element(tmp_path: Path) -> None:
     """crash before 8.0.4 looks for numbers[0] in struct pid."""
     blob = Blob()
-    whole = blob.int("int", 4, SIGNED)
-    blob.int("long unsigned int", 8)
+    whole = blob.integer("int", 4, SIGNED)
+    blob.integer("long unsigned int", 8)
     upid = blob.struct("upid", 16, ("nr", whole, 0))
     open_array = blob.array(upid, 0)
     blob.struct("pid", 8, ("level", whole, 0), ("numbers", open_array, 64))
@@ -250,9 +250,12 @@ def test_one_element(tmp_path: Path) -> None:
 
 def test_older_bit_fields(tmp_path: Path) -> None:
     blob = Blob()
-    whole = blob.int("unsigned int", 4)
-    blob.int("long unsigned int", 8)
-    three, one = blob.int("unsigned int", 4, bits=3), blob.int("unsigned int", 4, bits=1, at=2)
+    whole = blob.integer("unsigned int", 4)
+    blob.integer("long unsigned int", 8)
+    three, one = (
+        blob.integer("unsigned int", 4, bits=3),
+        blob.integer("unsigned int", 4, bits=1, at=2),
+    )
     blob.struct("old", 8, ("a", three, 0), ("b", blob.typedef("flag", one), 3), ("c", whole, 32))
     btf = Btf(blob.data())
     prog = program(write_elf(tmp_path / "vmlinux", made([btf])))
@@ -261,8 +264,8 @@ def test_older_bit_fields(tmp_path: Path) -> None:
 
 def test_names_are_made_harmless(tmp_path: Path) -> None:
     blob = Blob()
-    whole = blob.int("int\x1b[2J", 4, SIGNED)
-    blob.int("long unsigned int", 8)
+    whole = blob.integer("int\x1b[2J", 4, SIGNED)
+    blob.integer("long unsigned int", 8)
     blob.struct("evil\x07%n\xff", 4, ("a\nb", whole, 0))
     info = made([Btf(blob.data())])
     strings = b"".join(info.strings)

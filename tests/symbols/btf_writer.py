@@ -59,7 +59,7 @@ class Blob:
         )
         return self.end - 1
 
-    def int(
+    def integer(
         self, name: str, size: int, encoding: int = 0, bits: int | None = None, at: int = 0
     ) -> int:
         word = encoding << 24 | at << 16 | (8 * size if bits is None else bits)
@@ -117,7 +117,7 @@ class Blob:
     def datasec(self, name: str, *rows: tuple[int, int, int]) -> int:
         return self.add(name, 15, 0x1000, *(w for row in rows for w in row), vlen=len(rows))
 
-    def float(self, name: str, size: int) -> int:
+    def real(self, name: str, size: int) -> int:
         return self.add(name, 16, size)
 
     def decl_tag(self, name: str, target: int) -> int:
@@ -156,12 +156,12 @@ def with_layout(blob: Blob, layout: Sequence[tuple[int, int]]) -> bytes:
 def everything(order: Literal["little", "big"] = "little") -> Blob:
     """A BTF with every kind of type in it."""
     blob = Blob(order)
-    word = blob.int("long unsigned int", 8)
-    char = blob.int("char", 1, SIGNED)
-    whole = blob.int("int", 4, SIGNED)
-    unsigned = blob.int("unsigned int", 4)
-    boolean = blob.int("_Bool", 1, BOOL)
-    blob.float("double", 8)
+    word = blob.integer("long unsigned int", 8)
+    char = blob.integer("char", 1, SIGNED)
+    whole = blob.integer("int", 4, SIGNED)
+    unsigned = blob.integer("unsigned int", 4)
+    boolean = blob.integer("_Bool", 1, BOOL)
+    blob.real("double", 8)
     list_head = blob.end
     blob.struct("list_head", 16, ("next", list_head + 1, 0), ("prev", list_head + 1, 64))
     blob.ptr(list_head)

@@ -23,7 +23,7 @@ def btf_of(path: Path | None) -> bytes:
         pytest.skip("no lab kernels (make sample-dumps)")
     with path.open("rb") as file:
         section = ELFFile(file).get_section_by_name(".BTF")
-        return bytes(section.data())
+        return bytes(section.data()) if section else b""
 
 
 def modules_of(vmlinux: Path) -> list[bytes]:

@@ -104,7 +104,7 @@ def test_variables_and_functions(btf: Btf) -> None:
 def test_a_name_in_the_end_of_another() -> None:
     """Nothing says that strings do not share their ends."""
     blob = Blob()
-    blob.int("unsigned int", 4)
+    blob.integer("unsigned int", 4)
     blob.add("", 8, 1)
     at = blob.strings.index(b"int")
     blob.records[1] = blob.words(at, 8 << 24, 1)
@@ -139,8 +139,11 @@ def test_split() -> None:
 def test_older_bit_fields() -> None:
     """Before kind_flag an INT of few bits made the member a bit-field."""
     blob = Blob()
-    whole = blob.int("unsigned int", 4)
-    three, one = blob.int("unsigned int", 4, bits=3), blob.int("unsigned int", 4, bits=1, at=2)
+    whole = blob.integer("unsigned int", 4)
+    three, one = (
+        blob.integer("unsigned int", 4, bits=3),
+        blob.integer("unsigned int", 4, bits=1, at=2),
+    )
     blob.struct("old", 8, ("a", three, 0), ("b", blob.typedef("flag", one), 3), ("c", whole, 32))
     btf = Btf(blob.data())
     btf.check()
@@ -153,7 +156,7 @@ def test_older_bit_fields() -> None:
 def test_kinds_that_came_later() -> None:
     """With a layout, records of unknown kinds are stepped over; what refers to them is refused."""
     blob = Blob()
-    blob.int("int", 4, SIGNED)
+    blob.integer("int", 4, SIGNED)
     blob.add("later", 20, 0, 1, 2, 3, vlen=1)
     blob.struct("after", 4, ("a", 1, 0))
     layout = [(0, 0)] * 20 + [(4, 8)]
@@ -208,7 +211,7 @@ def test_too_many_types() -> None:
 
 
 def _int(blob: Blob) -> int:
-    return blob.int("int", 4, SIGNED)
+    return blob.integer("int", 4, SIGNED)
 
 
 def _inside_itself(blob: Blob) -> None:
@@ -283,6 +286,10 @@ UNSOUND: dict[str, Callable[[Blob], object]] = {
     "2^32 elements": lambda b: b.array(_int(b), 0xFFFFFFFF),
     "sizes that overflow": _overflow,
     "2^31 empty structures": lambda b: b.array(b.struct("empty", 0), 1 << 31),
+    "more structures than any kernel has": lambda b: [b.struct("s", 0) for _ in range(131_073)],
+    "more members than any kernel has": lambda b: b.records.append(
+        b.words(0, 4 << 24 | 1_048_577, 4) + b.words(0, 1, 0) * 1_048_577
+    ),
     "an array of void": lambda b: b.array(0, 4),
     "an array of functions": lambda b: b.array(b.proto(0), 4),
     "an array of the unknown": lambda b: b.array(b.fwd("unknown"), 4),
@@ -304,11 +311,11 @@ UNSOUND: dict[str, Callable[[Blob], object]] = {
     "a name past the end": lambda b: b.records.append(b.words(1 << 20, 1 << 24, 4, 32)),
     "a member's name": lambda b: b.records.append(b.words(0, 4 << 24 | 1, 4, 1 << 20, 1, 0)),
     "an enumerator's name": lambda b: b.records.append(b.words(0, 6 << 24 | 1, 4, 1 << 20, 1)),
-    "an integer of 3 bytes": lambda b: b.int("int", 3),
-    "an integer of no bits": lambda b: b.int("int", 4, bits=0),
-    "an integer of too many bits": lambda b: b.int("int", 4, bits=30, at=8),
+    "an integer of 3 bytes": lambda b: b.integer("int", 3),
+    "an integer of no bits": lambda b: b.integer("int", 4, bits=0),
+    "an integer of too many bits": lambda b: b.integer("int", 4, bits=30, at=8),
     "an enumeration of 5 bytes": lambda b: b.enum("e", {"A": 1}, size=5),
-    "a float of 7 bytes": lambda b: b.float("float", 7),
+    "a float of 7 bytes": lambda b: b.real("float", 7),
     "a pointer to a function's name": lambda b: b.ptr(b.func("f", b.proto(0))),
     "a function of no prototype": lambda b: b.func("f", _int(b)),
     "... before the last parameter": lambda b: b.proto(0, ("", 0), ("a", _int(b))),

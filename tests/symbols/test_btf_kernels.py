@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,10 +57,10 @@ def test_questions_by_name(vmlinux: Path) -> None:
     assert sum(1 for _ in btf.functions()) > 30_000
 
 
-def offset_in_drgn(this: object, path: str) -> int:
+def offset_in_drgn(this: Any, path: str) -> int:
     import drgn
 
-    return int(drgn.offsetof(this, path))  # type: ignore[arg-type]
+    return int(drgn.offsetof(this, path))
 
 
 @EACH_KERNEL

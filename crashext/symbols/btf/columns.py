@@ -7,8 +7,14 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from ...errors import TypesError
 from .store import Store
 from .wire import VLEN
+
+MOST_TYPES = 1 << 17
+"""Types of one kind that have members or parameters; kernels have some 25,000."""
+MOST_ITEMS = 1 << 20
+"""Members, parameters or enumerators of all types; kernels have some 70,000."""
 
 
 class Items(NamedTuple):
@@ -23,7 +29,13 @@ class Items(NamedTuple):
 
 
 def gather(store: Store, ids: list[int], width: int) -> Items:
-    """The items, of ``width`` words each, of types that are the store's own."""
+    """The items, of ``width`` words each, of types that are the store's own.
+
+    Raises:
+        TypesError: there are more than any kernel has.
+    """
+    if len(ids) > MOST_TYPES:
+        raise TypesError(f"more than {MOST_TYPES} types of one kind", offset=store.place(ids[0]))
     words, starts, first = store.words, store.starts, store.first
     view = memoryview(words)
     parts, firsts, total = [], [0], 0
@@ -33,6 +45,8 @@ def gather(store: Store, ids: list[int], width: int) -> Items:
         parts.append(view[at : at + width * count])
         total += count
         firsts.append(total)
+        if total > MOST_ITEMS:
+            raise TypesError(f"more than {MOST_ITEMS} members", offset=store.place(i))
     flat = array("I", b"".join(parts))
     return Items(ids, firsts, [flat[column::width] for column in range(width)])
 

@@ -12,11 +12,9 @@ from .check import Checked
 from .columns import words_at
 from .decode import decode, enum_columns, members, strip
 from .records import Func, Type, Var
+from .resolve import MAX_SIZE
 from .store import DEEPEST, Store
 from .wire import Kind
-
-MAX_SIZE = 1 << 31
-"""Bytes of a type that are still one; the largest of a kernel's is below 16 MiB."""
 
 _COMPOUND = (Kind.STRUCT, Kind.UNION)
 _OTHERS = (Kind.TYPEDEF, Kind.INT, Kind.FLOAT, Kind.ENUM, Kind.ENUM64)
