@@ -85,7 +85,7 @@ def _plain(this: drgn.Type) -> Shape:
         case TypeKind.POINTER:
             return ("pointer", *_refer(this.type))
         case TypeKind.ARRAY:
-            # BTF has one dimension for all of them.
+            # BTF of older kernels (6.12 among them) has one dimension for all of them.
             count, element = this.length or 0, this.type
             while element.kind == TypeKind.ARRAY:
                 count, element = count * (element.length or 0), element.type
@@ -138,7 +138,10 @@ def _plain_btf(btf: Btf, this: Type) -> Shape:  # noqa: PLR0911
         case Kind.PTR:
             return ("pointer", *_refer_btf(btf, this.type_id or 0))
         case Kind.ARRAY:
-            return ("array", this.length, *_refer_btf(btf, this.type_id or 0))
+            count, element = this.length or 0, btf.type(this.type_id or 0)
+            while element.kind == Kind.ARRAY:
+                count, element = count * (element.length or 0), btf.type(element.type_id or 0)
+            return ("array", count, *_refer_btf(btf, element.id))
         case Kind.FUNC_PROTO:
             is_open = bool(this.params) and this.params[-1].type_id == 0
             params = this.params[:-1] if is_open else this.params
