@@ -357,5 +357,11 @@ class Architecture(Protocol):
     def dumped_phys_base(self, search: Search, image: View) -> int | None:
         """What a kdump's sub-header has as phys_base; None where nobody reads it."""
 
+    def padding(self, code: bytes) -> int:
+        """Bytes at the end of a function's ``code`` that only fill up to the next function.
+
+        ``code`` may be the last 80 bytes of it.
+        """
+
     def crash_args(self, search: Search, image: View) -> tuple[str, ...]:
         """The options that make crash start right; none where too little is known."""

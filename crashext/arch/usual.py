@@ -82,6 +82,10 @@ class Usual:
         """Nobody reads it."""
         return None
 
+    def padding(self, code: bytes) -> int:
+        """Not told from instructions."""
+        return 0
+
     def crash_args(self, search: Search, image: View) -> tuple[str, ...]:
         """None are needed."""
         return ()

@@ -17,7 +17,7 @@ from ..repair.write.sink import FileSink, Sink
 from .debug import PRODUCER, Debug, debug_of
 from .elf.file import Contents, Extra, write_file
 from .elf.headers import Target
-from .elf.symtab import symbol_table
+from .elf.symtab import Known, symbol_table
 from .layout import Section
 from .parts import Parts, take_apart
 from .result import Rebuilt
@@ -100,8 +100,11 @@ def prepare(found: Found, options: Options, progress: Progress | None = None) ->
             parts.extent.moved,
             byte_order=arch.byte_order,
             word=arch.word,
-            sizes={} if debug is None else debug.sizes,
-            hidden=set() if debug is None else debug.hidden,
+            known=Known(
+                parts.sizes,
+                {} if debug is None else debug.sizes,
+                frozenset() if debug is None else debug.hidden,
+            ),
         ),
         [Extra(".comment", [PRODUCER.encode() + b"\0"]), *_sections(debug)],
     )
@@ -123,7 +126,7 @@ def write(made: Made, sink: Sink, options: Options, progress: Progress | None = 
         done += size
         if progress:
             progress("Writing", min(done / whole, 1.0))
-        return kernel.copy(vaddr, size)
+        return made.parts.code.read(vaddr, size) or kernel.copy(vaddr, size)
 
     banner = made.parts.symbols.vaddr("linux_banner")
     write_file(

@@ -132,8 +132,9 @@ def _in_rodata(parts: Parts) -> Callable[[int], bool]:
 def _functions(parts: Parts, btf: Btf) -> Iterator[Function]:
     """Those whose names are symbols of code, and of one function only."""
     known, rooms, first = parts.symbols.unique, parts.symbols.rooms, parts.extent.start
+    sizes = parts.sizes
     for name, type_id in btf.functions():
         vaddr = known.get(name, 0)
         if vaddr >= first:
             start = parts.linked(vaddr)
-            yield Function(name, type_id, start, start + rooms[vaddr])
+            yield Function(name, type_id, start, start + sizes.get(vaddr, rooms[vaddr]))

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..errors import RebuildError, TypesError
 from ..kernel.kernel import Kernel
 from ..kernel.symbols import KernelSymbols, find_symbols
-from ..kernel.unlisted.complete import completed
 from ..kernel.types import ModuleTypes, find_types, module_types
+from ..kernel.unlisted.complete import completed
 from ..symbols.btf import Btf
+from .code import Code
 from .layout import Extent, Section, as_linked, sections
 
 #: Bytes that an image has at most, freed parts and all.
@@ -39,6 +41,17 @@ class Parts:
     btf: Btf | None = None
     modules: Sequence[ModuleTypes] = ()
     missing: list[str] = field(default_factory=list)
+
+    @cached_property
+    def code(self) -> Code:
+        """The bytes of its text."""
+        text = next((part for part in self.sections if part.name == ".text"), None)
+        return Code(text, self.kernel.copy)
+
+    @cached_property
+    def sizes(self) -> Mapping[int, int]:
+        """Bytes of each function by its run-time address, without what only fills up."""
+        return self.code.sizes(self.symbols.rooms, self.kernel.arch.padding)
 
     def linked(self, vaddr: int) -> int:
         """The linked address of a run-time one; offsets of per-CPU variables stay what they are."""

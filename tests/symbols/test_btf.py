@@ -95,7 +95,7 @@ def test_types_decoded(btf: Btf) -> None:
 
 def test_variables_and_functions(btf: Btf) -> None:
     pointer = btf.type(btf.find("task") or 0).members[4].type_id
-    assert list(btf.variables()) == [Var("current", pointer, ".data..percpu", 0x40, 8)]
+    assert list(btf.variables()) == [Var("current", pointer, ".data..percpu", 0x40, 8, False)]
     assert [name for name, _ in btf.functions()] == ["done", "printk"]
     assert all(btf.kind(f.type_id) == Kind.FUNC for f in btf.functions())
     assert len(btf) == btf.end - 1

@@ -10,7 +10,7 @@ from ...text import hex64, signed64
 from ...vmcoreinfo import Vmcoreinfo
 from ..base import Cpu, Evidence, Memory, Paging, Proposal, Search, View
 from ..usual import Usual
-from . import boot_params, idt, layout, state
+from . import boot_params, idt, layout, padding, state
 from .paging import PageTables, encryption_mask
 from .registers import cpu_states
 
@@ -76,6 +76,10 @@ class X86_64(Usual):
         place = paddr("phys_base")
         value = None if place is None else memory.u64(place)
         return None if value is None else layout.voffset_of(signed64(value))
+
+    def padding(self, code: bytes) -> int:
+        """See :mod:`.padding`."""
+        return padding.padding(code)
 
     def phys_base(self, voffset: int) -> int:
         """See :func:`layout.phys_base_of`."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...symbols.btf import Btf
 from ...errors import TypesError
+from ...symbols.btf import Btf
 
 _SECTION = ".data..percpu"
 _FEWEST = 3  # exported ones that have to agree

@@ -8,7 +8,7 @@ one that is too large would name what lies behind it, up to the next symbol.
 from __future__ import annotations
 
 #: Marks of linker scripts (include/asm-generic/vmlinux.lds.h), and of assembler code.
-_STARTS = ("__start_", "__stop_", "__end_", "__begin_", "__initcall_", "__BTF_ID_")
+_STARTS = ("__start_", "__stop_", "__end_", "__begin_", "__initcall_", "__BTF_ID_", "__brk_")
 _ENDS = (
     *("_start", "_stop", "_end", "_begin", "_btf_id", "_btf_ids"),
     *("_after_hwframe", "_safe_stack", "_unsafe_stack"),

@@ -7,7 +7,6 @@ import struct
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import pairwise, starmap
-from types import MappingProxyType
 from typing import NamedTuple
 
 from ...dumps.base import ByteOrder
@@ -18,7 +17,6 @@ from .marks import LITTLE, MOST_GAP, is_mark
 _LOCAL, _GLOBAL, _WEAK = 0, 1, 2
 _NOTYPE, _OBJECT, _FUNC, _SECTION = 0, 1, 2, 3
 _CODE = frozenset(("text", "freed text"))
-_NOTHING: Mapping[str, int] = MappingProxyType({})
 #: By nm's letter.
 _BINDS = [_LOCAL if chr(kind).islower() else _GLOBAL for kind in range(256)]
 for _letter in b"wWvV":
@@ -39,6 +37,20 @@ class SymbolTable(NamedTuple):
     outside: int
 
 
+class Known(NamedTuple):
+    """What else is known of symbols.
+
+    Attributes:
+        code: the bytes of functions, by run-time address.
+        typed: those of functions and variables with a type, by name.
+        hidden: names that are local, whatever kallsyms says.
+    """
+
+    code: Mapping[int, int]
+    typed: Mapping[str, int]
+    hidden: Set[str]
+
+
 def symbol_table(
     table: Symbols,
     sections: Sequence[Section],
@@ -46,32 +58,32 @@ def symbol_table(
     *,
     byte_order: ByteOrder = "little",
     word: int = 8,
-    sizes: Mapping[str, int] = _NOTHING,
-    hidden: Set[str] = frozenset(),
+    known: Known | None = None,
 ) -> SymbolTable:
     """Symbols at linked addresses, ``moved`` below where they run; ``sections`` count from 1.
 
     A section symbol of each section comes first: crash takes ``.rodata`` from there. None is
     absolute: crash does not move those, and one sorted last breaks its look-up by address.
-    ``sizes`` are known of variables, ``hidden`` those that are local whatever kallsyms says.
     """
+    code, typed, hidden = known or Known({}, {}, frozenset())
     places = _places(table, sections, moved)
     gaps = _gaps(places, sections)
     forms = [0, *(_FUNC if section.kind in _CODE else _OBJECT for section in sections)]
     local = [(0, 0, 0, 0, 0), *((0, _SECTION, n, s.start, 0) for n, s in enumerate(sections, 1))]
     others: list[tuple[int, int, int, int, int]] = []
     at = 1
-    for name, kind, place in zip(table.names, table.kinds, places, strict=True):
+    rows = zip(table.names, table.kinds, table.vaddrs, places, strict=True)
+    for name, kind, vaddr, place in rows:
         value, section = place
         if section:
-            form, size, gap = forms[section], sizes.get(name), gaps[place]
+            form, size, gap = forms[section], typed.get(name), gaps[place]
             if size is None:
                 if is_mark(name):
                     form = size = _NOTYPE
-                elif form == _FUNC or gap <= MOST_GAP:
-                    size = gap
+                elif form == _FUNC:
+                    size = code.get(vaddr, gap)
                 else:
-                    size = LITTLE
+                    size = gap if gap <= MOST_GAP else LITTLE
             elif size > gap:
                 size = gap
             bind = _LOCAL if name in hidden else _BINDS[kind]
@@ -99,6 +111,9 @@ def _places(table: Symbols, sections: Sequence[Section], moved: int) -> list[tup
             continue
         value = vaddr - moved
         number = bisect_right(starts, value) + first
+        section = sections[number - 1]
+        if section.kind == "gap" and value == section.start and number > first + 1:
+            number -= 1  # the end of the section before
         inside = number > first and value <= sections[number - 1].end
         places.append((value, number if inside else 0))
     return places

@@ -2,7 +2,7 @@
 """The table of the types of global variables, as it is shipped (docs/vmlinux.md: how it is made).
 
 Compressed lines of fields that are separated by tabs. The first line names the kernels that it
-was made from, ``ARCH SERIES`` each, as in "x86_64 6.1". Each other one has a variable's name and
+was made from, ``ARCH SERIES`` each. Each other one has a variable's name and
 the expression of its type; where those kernels differ, each expression is followed by the set of
 those that have it, as a number in hex whose lowest bit stands for the first of them.
 """

@@ -42,8 +42,8 @@ longer\t[2]int\t1\t[3]int\t2
 
 def kernel() -> Btf:
     blob = Blob()
-    whole = blob.int("int", 4, SIGNED)
-    blob.int("long unsigned int", 8)
+    whole = blob.integer("int", 4, SIGNED)
+    blob.integer("long unsigned int", 8)
     pair = blob.struct("pair", 8, ("a", whole, 0), ("b", whole, 32))
     blob.typedef("pair_t", pair)
     blob.fwd("opaque")

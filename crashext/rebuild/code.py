@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where functions end: kallsyms says where they begin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from .layout import Section
+
+#: Bytes before the next function that are looked at.
+_TAIL = 80
+
+
+class Code:
+    """The code of an image, copied once."""
+
+    def __init__(self, section: Section | None, copy: Callable[[int, int], bytearray]) -> None:
+        self._start = 0 if section is None or section.run is None else section.run
+        self._bytes = bytearray() if section is None else copy(self._start, section.size)
+
+    def read(self, vaddr: int, size: int) -> bytearray | None:
+        """Bytes at a run-time address; None where this is not all of them."""
+        at = vaddr - self._start
+        return self._bytes[at : at + size] if 0 <= at <= len(self._bytes) - size else None
+
+    def sizes(self, rooms: Mapping[int, int], padding: Callable[[bytes], int]) -> dict[int, int]:
+        """By address, the bytes of what lies in here; ``rooms`` reach up to the next symbol.
+
+        ``padding`` tells how many at the end are none of it.
+        """
+        start, code = self._start, self._bytes
+        most, found = len(code), {}
+        for vaddr, room in rooms.items():
+            end = vaddr - start + room
+            if vaddr >= start and end <= most:
+                tail = code[end - min(room, _TAIL) : end]
+                found[vaddr] = room - padding(bytes(tail))
+        return found
