@@ -37,7 +37,7 @@ class Source:
 
 
 def series_of(release: str) -> Series:
-    """``(6, 1)`` of "6.1.0-56-amd64"; 0, 0 of what is no release."""
+    """``(6, 1)`` of "6.1.0-56"; 0, 0 of what is no release."""
     match = re.match(r"(\d{1,4})\.(\d{1,4})", release)
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
