@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import convert, reader, repair
+from . import convert, reader, rebuild, repair
 from .measure import QEMUFIX, Figure, best, crash_script, environment, run
 
 DUMPS = Path("lab/dumps")
@@ -153,6 +153,8 @@ MEASURES: tuple[Callable[[], Iterator[Figure]], ...] = (
     convert.converting,
     convert.copies,
     convert.written_memory,
+    rebuild.made_vmlinux,
+    rebuild.from_nothing,
 )
 
 

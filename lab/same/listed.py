@@ -18,7 +18,10 @@ _CRASH = {
     "locals": "gdb info scope schedule",
     "unwinding": "help -k",
     "pid": "struct pid",
-    "empty arrays": "struct -o sk_buff; gdb ptype struct sk_buff; gdb ptype/o struct task_struct",
+    "empty arrays": """
+        struct -o sk_buff; struct net_device; struct sock; struct tcp_sock
+        gdb ptype struct sk_buff; gdb ptype/o struct task_struct
+    """,
     "symbols": "sym -l; sym -q kmem_cache_alloc; sym -q rcu_",
     "debug information": """
         help -s; gdb info source; gdb info types ^list_head$; gdb info variables ^jiffies

@@ -16,6 +16,8 @@ from typing import Any, Literal
 
 from .. import crash
 from ..errors import LabError, run
+from ..peer_table import repaired
+from ..peers.case import case
 from ..target import TARGETS
 from .mended import mend
 from .tools import Files, Found, in_crash, in_drgn, in_gdb
@@ -84,7 +86,7 @@ def compared_files(row: Row, dumps: Path) -> Iterator[tuple[Files, tuple[str, ..
             mend(debug, folder / "debug")
             debug = folder / "debug"
         if row.tool == "drgn":
-            dump = repaired(dump, debug, folder)
+            dump = _repaired(dump, folder)
         yield Files(dump, debug, made, int(truth["kaslr_offset"], 16)), program
 
 
@@ -152,20 +154,12 @@ def make(dump: Path, out: Path, *options: str, old_crash: bool = False) -> Path:
     return out
 
 
-def repaired(dump: Path, vmlinux: Path, folder: Path) -> Path:
-    """A copy of the dump that tools open as it is.
-
-    Raises:
-        LabError: ``qemufix repair`` failed.
-    """
-    copy = folder / dump.name
-    run(["cp", "--sparse=always", "--reflink=auto", dump, copy])
-    try:
-        _qemufix(["repair", copy, "--in-place", "--vmlinux", vmlinux])
-    except LabError:
-        copy = folder / f"new-{dump.name}"
-        _qemufix(["repair", dump, "-o", copy, "--vmlinux", vmlinux])
-    return copy
+def _repaired(dump: Path, folder: Path) -> Path:
+    """A copy of the dump that drgn opens as it is."""
+    one = case(dump)
+    if one is None:
+        raise LabError(f"{dump.name}: no kernel, or no vmlinux of it")
+    return repaired(one, folder).dump
 
 
 def _qemufix(words: Sequence[str | Path]) -> None:
