@@ -103,8 +103,18 @@ KINDS: Mapping[str, Kind] = {
         "`x[0]` is `x[]`: BTF has the same for both", _dropped(r"\[0\](?=[;)])", by="[]")
     ),
     "symbols": Kind(
-        "symbols that the kernel does not keep: `__crc_*`, `__kstrtab*`, `.L*`",
-        _dropped(r"^[0-9a-f]+ \(\w\) (?:__crc_|__kstrtab|\.L)\w*$"),
+        "symbols that kallsyms does not have: `__crc_*`, `__kstrtab*`, `.L*`, its own tables",
+        _dropped(
+            r"^[0-9a-f]+ \(\w\) (?:__crc_|__kstrtab|\.L|kallsyms_|init_per_cpu__)\w*$",
+            # Sections' own names, and what lies above _end: crash would not relocate it.
+            r"^[0-9a-f]+ \(\w\) (?:__kcrctab\w*|__ksymtab_strings)$",
+            r"^[0-9a-f]+ \(\w\) (?:__init_scratch_\w+|sme_workarea)$",
+            r"^kallsyms_\w+ = (?:.|\n)*|^p: gdb request failed: p kallsyms_\w+$",
+        ),
+    ),
+    "sections": Kind(
+        "in which section a symbol is, where that is not known: its letter, `.gap` and the like",
+        _dropped(r"^[0-9a-f]+ \(\w\) \.[\w.]+$", r"(?<=^[0-9a-f]{16}) \(\w\) "),
     ),
     "pid": Kind(
         "`struct pid`, which crash before 8.0.4 is shown in another way",

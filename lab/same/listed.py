@@ -22,7 +22,8 @@ _CRASH = {
         struct -o sk_buff; struct net_device; struct sock; struct tcp_sock
         gdb ptype struct sk_buff; gdb ptype/o struct task_struct
     """,
-    "symbols": "sym -l; sym -q kmem_cache_alloc; sym -q rcu_",
+    "symbols": "sym -l; sym -q kmem_cache_alloc; sym -q rcu_; p kallsyms_names",
+    "sections": "sym -l; sym -q rcu_",
     "debug information": """
         help -s; gdb info source; gdb info types ^list_head$; gdb info variables ^jiffies
     """,
