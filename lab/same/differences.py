@@ -7,6 +7,7 @@ and in nothing else where they are equal without it.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -77,6 +78,25 @@ def _unwinding(answer: str) -> str:
     return flags.replace("|DWARF_UNWIND_EH_FRAME", "")
 
 
+def _sizes(pair: Pair) -> Pair:
+    """Of [address, [symbol, its address] or null] those where the made one's is not nearer."""
+    try:
+        lists = [json.loads(answer) for answer in pair]
+        kept = [
+            (debug, made)
+            for debug, made in zip(*lists, strict=True)
+            if not (debug[0] == made[0] and made[1] and (not debug[1] or made[1][1] >= debug[1][1]))
+        ]
+    except (ValueError, TypeError, IndexError):
+        return pair
+    return json.dumps([debug for debug, _ in kept]), json.dumps([made for _, made in kept])
+
+
+def _entries(answer: str) -> str:
+    whole = re.sub(r"^\d{18,}(?=,)", lambda m: str(int(m[0]) & -16), answer, flags=re.M)
+    return re.sub(r'^"(?:\[v\w+\])?"$', "", whole, flags=re.M)
+
+
 def _nothing(pair: Pair) -> Pair:
     """What is left of answers that are there and have nothing in common."""
     return ("", "") if all(pair) else pair
@@ -121,8 +141,15 @@ KINDS: Mapping[str, Kind] = {
         _dropped(r"(?<=struct upid numbers)\[\d*\]"),
     ),
     "labels": Kind(
-        "labels inside of functions count as functions: kallsyms has no sizes",
-        _dropped("_after_hwframe"),
+        "frames named after a label inside of the function, or with a compiler's suffix",
+        _dropped(r"_after_hwframe|\.(?:constprop|isra|part)\.\d+|(?:secondary|common)_startup_64"),
+    ),
+    "sizes": Kind("addresses between functions count to the one before, or to a label", _sizes),
+    "aliases": Kind("another symbol of the same address", _dropped(r"(?<= \*\))\w+\+0x0 = ")),
+    "entries": Kind(
+        "arm64's DWARF has functions begin behind their patchable entry: made ones begin at it, "
+        "as pointers to them do, and drgn finds the names of vDSO mappings",
+        _of_each(_entries),
     ),
     "unwinding": Kind(
         "no DWARF unwind tables: gdb finds no further frame, crash uses ORC as it always does",

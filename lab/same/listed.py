@@ -32,6 +32,10 @@ _CRASH = {
 _DRGN = {
     "labels": "stack traces; stack traces of CPUs",
     "empty arrays": "init_task, formatted; objects, formatted",
+    "aliases": "init_task, formatted; objects, formatted",
+    "sizes": "symbols by address",
+    "entries": "functions; for_each_vma",
+    "unwinding": "stack pointers of frames",
 }
 
 _GDB = {

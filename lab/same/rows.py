@@ -56,7 +56,6 @@ class Row:
 ROWS = (
     Row("crash", "ovmf-4cpu"),
     Row("crash", "panicked"),
-    Row("crash", "arm64-4cpu"),
     Row("drgn", "ovmf-4cpu"),
     Row("drgn", "panicked"),
     Row("drgn", "newer-kernel"),

@@ -46,6 +46,19 @@ EXAMPLES = {
     ),
     "pid": ("struct upid numbers;", "struct upid numbers[1];", "struct upid number[1];"),
     "labels": ('"entry_SYSCALL_64"', '"entry_SYSCALL_64_after_hwframe"', '"entry"'),
+    "sizes": (
+        '[[16, null], [32, ["a", 20]], [48, ["b", 48]]]',
+        '[[16, ["x", 8]], [32, ["label", 30]], [48, ["b", 48]]]',
+        '[[16, ["x", 8]], [32, ["z", 10]], [48, ["b", 48]]]',
+    ),
+    "aliases": (
+        "(void *)__end_rodata+0x0 = 0x1000", "(void *)init_stack+0x0 = 0x1000",
+        "(void *)init_stack+0x0 = 0x2000",
+    ),
+    "entries": (
+        '18446664057410553288,\n""\n', '18446664057410553280,\n"[vdso]"\n',
+        '18446664057410553264,\n"[vdso]"\n',
+    ),
     "unwinding": (
         "  flags: 12502600\n  (SMP|DWARF_UNWIND_EH_FRAME|RELOC_SET)\n",
         "  flags: 12102600\n  (SMP|RELOC_SET)\n",

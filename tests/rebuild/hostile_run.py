@@ -86,19 +86,21 @@ class Memory:
                 self._altered.write(self._kernel.image_paddr(at), piece)
 
     def _at(self, name: str) -> int:
-        vaddr = self.vaddr(name)
+        """Of kallsyms' own tables kallsyms of some kernels says nothing."""
+        vaddr = self.vaddr(name) or self._kernel.vaddr(name)
         assert vaddr is not None, name
         return vaddr
 
 
-def made(dump: Path, out: Path, change: Change) -> str | None:
+def made(dump: Path, out: Path, change: Change, vmlinux: Path | None = None) -> str | None:
     """Make a vmlinux of changed memory; why none was made, or None where ``out`` is one.
 
-    ``out`` may be one that has no types, if those are what was found damaged.
+    ``out`` may be one that has no types, if those are what was found damaged. ``vmlinux`` is for
+    a change that has to know more symbols than kallsyms has.
     """
     with open_dump(str(dump)) as real:
         altered = Altered(real)
-        with finding(altered) as found:
+        with finding(altered, vmlinux=None if vmlinux is None else str(vmlinux)) as found:
             change(Memory(altered, Kernel(found)))
         with finding(altered) as found:
             try:

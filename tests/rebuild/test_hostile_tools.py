@@ -7,6 +7,7 @@ hangs, or takes gigabytes.
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from pathlib import Path
@@ -42,7 +43,8 @@ def test_forged_types(name: str, tmp_path: Path) -> None:
     out = tmp_path / "vmlinux"
     problem = made(DUMP, out, change)
     assert problem if name in REFUSED else True
-    if out.exists():
+    # Without types it is the same file whatever was wrong with them.
+    if out.exists() and (problem is None or name == "itself"):
         assert fallen(DUMP, out) == []
 
 
@@ -63,12 +65,10 @@ def test_damaged_types(seed: int, tmp_path: Path) -> None:
 def test_damaged_symbols(table: str, tmp_path: Path) -> None:
     def change(memory: Memory) -> None:
         rng = random.Random(table)
-        start = memory.vaddr(table)
-        assert start is not None
-        place = rng.randrange(200)
-        memory.write(table, bytes(place) + rng.randbytes(8))
+        memory.write(table, bytes(rng.randrange(200)) + rng.randbytes(8))
 
+    truth = json.loads(DUMP.with_suffix(".json").read_text())
     out = tmp_path / "vmlinux"
-    made(DUMP, out, change)
+    made(DUMP, out, change, DUMP.parent / truth["vmlinux"])
     if out.exists():
         assert fallen(DUMP, out) == []

@@ -27,13 +27,3 @@ def test_only_what_is_listed_differs() -> None:
     verdicts = {each.template: each.verdict for each in found.commands}
     assert verdicts["dis -l schedule"] == verdicts["sym schedule"] == "listed"
     assert verdicts["help -o"] == verdicts["ps"] == verdicts["bt -a"] == "same"
-
-
-@pytest.mark.arch
-def test_under_emulation() -> None:
-    row = Row("crash", "arm64-4cpu")
-    if not row.dump(DUMPS).exists():
-        pytest.skip("no lab dump (make sample-dumps)")
-    found = ask(row, DUMPS)
-    assert list(unlisted(found.commands)) == []
-    assert dict(found.ended) == {}

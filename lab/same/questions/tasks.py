@@ -27,22 +27,27 @@ def _tasks(prog: Program) -> Any:
 
 
 def _frames(prog: Program, task: Object) -> list[list[Any]]:
+    """Without inlined frames: which those are is known to debug information alone."""
     return [
-        [frame.pc if _has_pc(frame) else None, frame.sp, frame.name, frame.interrupted]
+        [_of(frame, "pc"), frame.name, frame.interrupted]
         for frame in prog.stack_trace(task)
         if not frame.is_inline
     ]
 
 
-def _has_pc(frame: Any) -> bool:
+def _of(frame: Any, register: str) -> int | None:
     try:
-        return frame.pc is not None
+        return int(getattr(frame, register))
     except LookupError:
-        return False
+        return None
+
+
+def _stack_pointers(prog: Program) -> Any:
+    task = prog["init_pid_ns"].child_reaper
+    return [_of(frame, "sp") for frame in prog.stack_trace(task) if not frame.is_inline]
 
 
 def _stacks(prog: Program) -> Any:
-    """Without inlined frames: which those are is known to debug information alone."""
     found = {}
     for task in linux.for_each_task(prog):
         try:
@@ -172,6 +177,7 @@ QUESTIONS: Mapping[str, Question] = {
     "for_each_task": _tasks,
     "stack traces": _stacks,
     "stack traces of CPUs": _cpu_stacks,
+    "stack pointers of frames": _stack_pointers,
     "for_each_file, d_path": _files,
     "for_each_vma": _maps,
     "for_each_pid": _pids,

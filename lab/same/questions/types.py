@@ -52,9 +52,14 @@ def _members(prog: Program, name: str) -> Iterator[list[Any]]:
 
 
 def _globals(prog: Program) -> Any:
-    return {
-        name: [at(prog[name]), type_of(prog[name])] for name in _GLOBALS if _is_symbol(prog, name)
-    }
+    return {name: _variable(prog, name) for name in _GLOBALS if _is_symbol(prog, name)}
+
+
+def _variable(prog: Program, name: str) -> list[Any] | None:
+    try:
+        return [at(prog[name]), type_of(prog[name])]
+    except LookupError:
+        return None
 
 
 def _is_symbol(prog: Program, name: str) -> bool:
@@ -77,11 +82,12 @@ def _symbols(prog: Program) -> Any:
     return [[at, _symbol_at(prog, at)] for at in range(start, end, max((end - start) // 5000, 1))]
 
 
-def _symbol_at(prog: Program, address: int) -> str | None:
+def _symbol_at(prog: Program, address: int) -> list[Any] | None:
     try:
-        return str(prog.symbol(address).name)
+        symbol = prog.symbol(address)
     except LookupError:
         return None
+    return [symbol.name, symbol.address]
 
 
 def _whole_task(prog: Program) -> Any:
