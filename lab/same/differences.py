@@ -120,7 +120,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "dimensions": Kind("`[2][3]` is `[6]`: BTF has one dimension", _of_each(_arrays)),
     "empty arrays": Kind(
-        "`x[0]` is `x[]`: BTF has the same for both", _dropped(r"\[0\](?=[;)])", by="[]")
+        "`x[0]` is `x[]`: BTF has the same for both", _dropped(r"\[0\](?=[;)\"])", by="[]")
     ),
     "symbols": Kind(
         "symbols that kallsyms does not have: `__crc_*`, `__kstrtab*`, `.L*`, its own tables",
@@ -142,7 +142,9 @@ KINDS: Mapping[str, Kind] = {
     ),
     "labels": Kind(
         "frames named after a label inside of the function, or with a compiler's suffix",
-        _dropped(r"_after_hwframe|\.(?:constprop|isra|part)\.\d+|(?:secondary|common)_startup_64"),
+        _dropped(
+            r"_after_hwframe|\.(?:constprop|isra|part)\.\d+|(?:secondary|common)_startup_64(?:_no_verify)?"
+        ),
     ),
     "sizes": Kind("addresses between functions count to the one before, or to a label", _sizes),
     "aliases": Kind("another symbol of the same address", _dropped(r"(?<= \*\))\w+\+0x0 = ")),

@@ -31,7 +31,7 @@ _CRASH = {
 
 _DRGN = {
     "labels": "stack traces; stack traces of CPUs",
-    "empty arrays": "init_task, formatted; objects, formatted",
+    "empty arrays": "init_task, formatted; objects, formatted; members of structures",
     "aliases": "init_task, formatted; objects, formatted",
     "sizes": "symbols by address",
     "entries": "functions; for_each_vma",

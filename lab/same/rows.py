@@ -59,9 +59,12 @@ ROWS = (
     Row("drgn", "ovmf-4cpu"),
     Row("drgn", "panicked"),
     Row("drgn", "newer-kernel"),
+    Row("drgn", "development-kernel"),
+    Row("drgn", "odd-types"),
     Row("drgn", "arm64-newer-uefi"),
     Row("gdb", "ovmf-4cpu"),
     Row("gdb", "newer-kernel"),
+    Row("gdb", "development-kernel"),
 )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from drgn import Program, sizeof
+from drgn import Program, Type, sizeof
 
 from .common import Question, at, linux, type_of
 
@@ -46,9 +46,14 @@ def _is_type(prog: Program, name: str) -> bool:
 
 def _members(prog: Program, name: str) -> Iterator[list[Any]]:
     for member in prog.type(f"struct {name}").members or ():
-        kind = member.type
-        size = sizeof(kind) if kind.is_complete() else None
-        yield [member.name, member.bit_offset, member.bit_field_size, size, kind.type_name()]
+        size = _size(member.type)
+        names = member.name, member.type.type_name()
+        yield [*names, member.bit_offset, member.bit_field_size, size]
+
+
+def _size(kind: Type) -> int | None:
+    """Of an array without a length None, whether it is `[]` or `[0]`."""
+    return sizeof(kind) or None if kind.is_complete() else None
 
 
 def _globals(prog: Program) -> Any:
