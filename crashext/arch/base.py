@@ -100,6 +100,10 @@ class Proposal:
         return None if self.text_vaddr is None else (self.text_vaddr - self.voffset) & MASK64
 
 
+#: Names of /proc/iomem: to each the linker's symbols at its start, and behind its last byte.
+Resources = Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
+
+
 class Memory(Protocol):
     """Guest-physical memory."""
 
@@ -244,6 +248,8 @@ class Architecture(Protocol):
         symbols: further symbols that the members below look at.
         image_magic: offset and bytes by which boot loaders know its images; None for none.
         notes_name_tables: whether the notes of a dump say which page tables a vCPU uses.
+        image_resources: by which its kernels say in /proc/iomem where parts of the image lie.
+        first_break: the linker's symbol that ``init_mm.brk`` starts as (setup_arch()), "" for none.
         privileged: those of its checks that no program in the guest can forge, since they look
             at physical memory that programs never get.
         said_placements: keys of VMCOREINFO that say where the kernel lies: what the search found
@@ -267,6 +273,8 @@ class Architecture(Protocol):
     symbols: tuple[str, ...]
     image_magic: tuple[int, bytes] | None
     notes_name_tables: bool
+    image_resources: Resources
+    first_break: str
     privileged: tuple[str, ...]
     said_placements: tuple[str, ...]
     crash_lacks: str

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from ..dumps.base import ByteOrder, Note
-from .base import MASK64, Evidence, Proposal, Search, View
+from .base import MASK64, Evidence, Proposal, Resources, Search, View
 
 
 class Usual:
@@ -24,6 +25,8 @@ class Usual:
     start_symbols: tuple[str, ...] = ("_text", "_stext")
     symbols: tuple[str, ...] = ()
     privileged: tuple[str, ...] = ()
+    image_resources: Resources = MappingProxyType({})
+    first_break = "_end"
     image_magic: tuple[int, bytes] | None = None
     said_placements: tuple[str, ...] = ()
     crash_lacks = ""

@@ -70,21 +70,27 @@ def take_apart(kernel: Kernel) -> Parts:
             "the kernel's own symbol table (kallsyms) is not in the dump, or damaged: "
             "there is nothing to make a vmlinux of"
         )
-    symbols, notes = completed(kernel, symbols)
-    extent = _extent(kernel, symbols)
+    symbols, about, notes = completed(kernel, symbols)
+    extent = _extent(kernel, symbols, about)
     missing = list(notes)
     btf, modules = _types(kernel, symbols, missing)
+
+    def bound(*names: str) -> int | None:
+        return symbols.vaddr(*names) or next((about[n] for n in names if n in about), None)
+
     table = symbols.table
     letters = zip(table.vaddrs, table.kinds, strict=True)
-    placed = as_linked(sections(symbols.vaddr, extent), letters, extent.moved)
+    placed = as_linked(sections(bound, extent), letters, extent.moved)
     return Parts(kernel, symbols, extent, placed, btf, modules, missing)
 
 
-def _extent(kernel: Kernel, symbols: KernelSymbols) -> Extent:
+def _extent(kernel: Kernel, symbols: KernelSymbols, about: Mapping[str, int]) -> Extent:
     start = kernel.start
     assert start is not None
     start = min([start, *(v for v in (symbols.vaddr("_text"),) if v is not None)])
-    end = symbols.vaddr("_end") or max((run.end for run in kernel.runs), default=start)
+    end = symbols.vaddr("_end") or about.get("_end")
+    if end is None:
+        end = max((run.end for run in kernel.runs), default=start)
     if not 0 < end - start <= _MOST_IMAGE:
         raise RebuildError(f"the kernel's symbols say that its image has {end - start:#x} bytes")
     return Extent(start, end, kernel.location.kaslr_offset or 0)

@@ -9,7 +9,7 @@ from ...dumps.base import Note
 from ...text import hex64
 from ...vmcoreinfo import Vmcoreinfo
 from .. import image_header
-from ..base import MASK64, Cpu, Evidence, Memory, Paging, Search, View
+from ..base import MASK64, Cpu, Evidence, Memory, Paging, Resources, Search, View
 from ..usual import Usual
 from . import layout, state
 from .paging import PageTables
@@ -28,6 +28,7 @@ class AArch64(Usual):
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
     #: arch/arm64/mm/mmu.c, set before anything else is (kernel/head.S).
     placements: tuple[str, ...] = ("kimage_voffset",)
+    image_resources: Resources = layout.IMAGE_RESOURCES
     symbols: tuple[str, ...] = ("memstart_addr", "vabits_actual")
     image_magic: tuple[int, bytes] | None = (image_header.MAGIC_OFFSET, layout.IMAGE_MAGIC)
     notes_name_tables = False

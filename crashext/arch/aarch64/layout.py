@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from ...text import signed64
 from ...vmcoreinfo import Vmcoreinfo
-from ..base import MASK64, Paging
+from ..base import MASK64, Paging, Resources
 
 #: Image starts: UEFI's stub moves the image to multiples of EFI_KIMG_ALIGN
 #: (arch/arm64/include/asm/efi.h), the boot protocol asks for 2 MiB
@@ -25,6 +27,14 @@ KERNEL_VADDR = MASK64 ^ ((1 << 52) - 1)
 _MAX_KASLR_OFFSET = 1 << 51
 #: arch/arm64/include/asm/memory.h: STRUCT_PAGE_MAX_SHIFT, what VMEMMAP_SIZE reckons with.
 STRUCT_PAGE_SIZE = 64
+#: /proc/iomem (setup.c, request_standard_resources); where the code starts differs by version. The
+#: data start where what is freed ends (vmlinux.lds.S).
+IMAGE_RESOURCES: Resources = MappingProxyType(
+    {
+        "Kernel code": ((), ("__init_begin",)),
+        "Kernel data": (("_sdata", "_data", "__init_end"), ("_end",)),
+    }
+)
 
 
 def _paging(va_bits: int, page_size: int) -> Paging:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ...dumps.base import Note
 from ...vmcoreinfo import Vmcoreinfo
-from ..base import Cpu, Memory, Paging, Search, View
+from ..base import Cpu, Memory, Paging, Resources, Search, View
 from ..usual import Usual
 from ..x86_64 import boot_params
+from ..x86_64.layout import IMAGE_RESOURCES
 from . import layout
 from .paging import PageTables
 from .registers import cpu_states
@@ -29,6 +30,8 @@ class I386(Usual):
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
     #: The end of the direct map and of the page frames in it (arch/x86/mm/init_32.c).
     placements: tuple[str, ...] = ("high_memory", "max_low_pfn")
+    image_resources: Resources = IMAGE_RESOURCES
+    first_break = ""
     symbols: tuple[str, ...] = ("boot_params", "mem_map")
     notes_name_tables = True
 

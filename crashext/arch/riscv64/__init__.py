@@ -9,7 +9,7 @@ from ...dumps.base import Note
 from ...text import hex64
 from ...vmcoreinfo import Vmcoreinfo
 from .. import image_header
-from ..base import MASK64, Cpu, Evidence, Memory, Paging, Search, View
+from ..base import MASK64, Cpu, Evidence, Memory, Paging, Resources, Search, View
 from ..usual import Usual
 from . import layout
 from .paging import PageTables
@@ -29,6 +29,7 @@ class RiscV64(Usual):
     start_symbols: tuple[str, ...] = ("_start",)
     #: arch/riscv/mm/init.c; its virt_addr and phys_addr.
     placements: tuple[str, ...] = ("kernel_map",)
+    image_resources: Resources = layout.IMAGE_RESOURCES
     symbols: tuple[str, ...] = ("satp_mode", "phys_ram_base", "vmemmap_start_pfn", "mem_map")
     image_magic: tuple[int, bytes] | None = (image_header.MAGIC_OFFSET, layout.IMAGE_MAGIC)
     notes_name_tables = False

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ...text import signed64
-from ..base import MASK64, Paging
+from ..base import MASK64, Paging, Resources
 
 #: The image starts at a multiple of PMD_SIZE, physically and virtually: setup_vm refuses to
 #: boot otherwise (arch/riscv/mm/init.c).
@@ -23,6 +24,15 @@ SATP_MODES = {10: Paging(5, 57), 9: Paging(4, 48), 8: Paging(3, 39)}
 #: struct page in distributions, with which the place of all reckons, and in small kernels.
 STRUCT_PAGE_SIZES = (64, 56)
 _STRUCT_PAGE_SHIFT = 6  # STRUCT_PAGE_MAX_SHIFT
+#: /proc/iomem (arch/riscv/kernel/setup.c) since 5.12.
+IMAGE_RESOURCES: Resources = MappingProxyType(
+    {
+        "Kernel code": (("_text",), ("_etext",)),
+        "Kernel rodata": (("__start_rodata",), ("__end_rodata",)),
+        "Kernel data": (("_data",), ("_edata",)),
+        "Kernel bss": (("__bss_start",), ("__bss_stop",)),
+    }
+)
 
 
 def is_image_vaddr(vaddr: int) -> bool:

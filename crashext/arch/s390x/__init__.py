@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ...dumps.base import ByteOrder, Note
 from ...vmcoreinfo import Vmcoreinfo
-from ..base import Cpu, Evidence, Memory, Paging, Proposal, Search, View
+from ..base import Cpu, Evidence, Memory, Paging, Proposal, Resources, Search, View
 from ..usual import Usual
 from . import layout, lowcore
 from .paging import PageTables
@@ -26,6 +26,7 @@ class S390x(Usual):
     #: struct vm_layout since 6.10, which starts with what was a variable before; both are
     #: set by the boot code (arch/s390/boot/startup.c).
     placements: tuple[str, ...] = ("vm_layout", "__kaslr_offset")
+    image_resources: Resources = layout.IMAGE_RESOURCES
     symbols: tuple[str, ...] = ("vmemmap",)
     privileged: tuple[str, ...] = (lowcore.SOURCE,)
     notes_name_tables = True

@@ -9,8 +9,10 @@ of the address space, and KASLR moves virtual and physical address apart
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from ...vmcoreinfo import Vmcoreinfo
-from ..base import MASK64, Paging
+from ..base import MASK64, Paging, Resources
 
 PAGE_SIZE = 4096
 #: Tables by the type that an ASCE names, 0 to 3: a segment table alone, and below one, two
@@ -24,6 +26,14 @@ IMAGE_ALIGN = 16 << 10
 TEXT_OFFSET = 1 << 20
 #: The kernel's tables have four levels at the most (_REGION1_SIZE, asm/pgtable.h).
 _MAX_VADDR = 1 << 53
+#: /proc/iomem (arch/s390/kernel/setup.c).
+IMAGE_RESOURCES: Resources = MappingProxyType(
+    {
+        "Kernel code": (("_text",), ("_etext",)),
+        "Kernel data": (("_etext",), ("_edata",)),
+        "Kernel bss": (("__bss_start",), ("__bss_stop",)),
+    }
+)
 
 
 def is_image_vaddr(vaddr: int) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from ...dumps.base import Note
 from ...text import hex64, signed64
 from ...vmcoreinfo import Vmcoreinfo
-from ..base import Cpu, Evidence, Memory, Paging, Proposal, Search, View
+from ..base import Cpu, Evidence, Memory, Paging, Proposal, Resources, Search, View
 from ..usual import Usual
 from . import boot_params, idt, layout, padding, state
 from .paging import PageTables, encryption_mask
@@ -30,6 +30,8 @@ class X86_64(Usual):
     top_tables: tuple[str, ...] = ("init_top_pgt", "init_level4_pgt", "swapper_pg_dir")
     #: arch/x86/kernel/head_64.S
     placements: tuple[str, ...] = ("phys_base",)
+    image_resources: Resources = layout.IMAGE_RESOURCES
+    first_break = ""
     symbols: tuple[str, ...] = (
         *idt.HANDLERS,
         *("idt_table", "boot_params", "__pgtable_l5_enabled", "page_offset_base", "vmemmap_base"),

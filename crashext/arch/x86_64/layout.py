@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from ...text import signed64
-from ..base import MASK64, Paging
+from ..base import MASK64, Paging, Resources
 
 PAGE_SIZE = 4096
 #: Intel SDM vol. 3, 4.5: without and with LA57.
@@ -28,6 +30,15 @@ PAGE_OFFSETS = (
 )  # fmt: skip
 #: VMEMMAP_START with 4 and 5 levels, likewise.
 VMEMMAPS = (0xFFFF_EA00_0000_0000, 0xFFD4_0000_0000_0000)
+#: /proc/iomem (arch/x86/kernel/setup.c) since 5.5.
+IMAGE_RESOURCES: Resources = MappingProxyType(
+    {
+        "Kernel code": (("_text",), ("_etext",)),
+        "Kernel rodata": (("__start_rodata",), ("__end_rodata",)),
+        "Kernel data": (("_sdata",), ("_edata",)),
+        "Kernel bss": (("__bss_start",), ("__bss_stop",)),
+    }
+)
 
 
 def is_image_vaddr(vaddr: int) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from ...symbols.btf import Btf
@@ -15,86 +16,135 @@ from ...vmcoreinfo import parse
 from ..kernel import Kernel
 from ..symbols import KernelSymbols
 from .blocks import Copy, read_only_blocks
+from .bounds import bounds
 from .btf_data import find_btf
+from .memory import Structures
+from .own_space import own_space
 from .per_cpu import per_cpu_symbols
+from .resources import image_bounds
+from .texts import find_banner, find_notes
 
 #: What every kernel has, and kallsyms lists where it lists data.
 _DATA = "init_task"
-#: VMCOREINFO's SYMBOL() of it is what that pointer holds (VMCOREINFO_SYMBOL_ARRAY, SPARSEMEM_EXTREME).
-_NO_ADDRESSES = frozenset(("mem_section",))
+#: Of VMCOREINFO's SYMBOL() lines those with a pointer's value (VMCOREINFO_SYMBOL_ARRAY, with
+#: SPARSEMEM_EXTREME), and with what is a part of ``node_states``.
+_NO_SYMBOLS = frozenset(("mem_section", "node_online_map"))
+_MOST_IMAGE = 1 << 28  # bytes
 
 
 class Completed(NamedTuple):
-    """The symbols, those found besides among them, and in words how many of those there are."""
+    """The symbols of a kernel, those found besides among them.
+
+    Attributes:
+        symbols: all of them.
+        bounds: about where sections start and end, by the linker's names.
+        notes: what is missing, and what there is in place of it, in words.
+    """
 
     symbols: KernelSymbols
-    notes: tuple[str, ...] = ()
+    bounds: Mapping[str, int]
+    notes: tuple[str, ...]
 
 
 def completed(kernel: Kernel, symbols: KernelSymbols) -> Completed:
     """``symbols`` as they are where kallsyms has all of them, else with what else memory tells."""
     if symbols.vaddr(_DATA) is not None:
-        return Completed(symbols)
+        return Completed(symbols, {}, ())
     search = _Search(kernel, symbols)
-    for source, found in search.all():
-        search.add(source, found)
-    return Completed(KernelSymbols(_joined(symbols.table, search.found)), tuple(search.notes()))
+    search.run()
+    table = _joined(symbols.table, search.found)
+    last = max(table.vaddrs, default=0)
+    about = bounds(kernel, search.vaddr, last) | search.about
+    return Completed(KernelSymbols(table), about, tuple(search.notes()))
 
 
 class _Search:
-    """What is found, source by source; the first of a name stays."""
+    """What is found, source by source: the first of a name stays."""
 
     def __init__(self, kernel: Kernel, symbols: KernelSymbols) -> None:
         self.kernel, self.symbols = kernel, symbols
         self.found: dict[str, int] = {}
+        self.about: dict[str, int] = {}
         self._counts: dict[str, int] = {}
+        self._exports: Exports | None = None
+        self._btf: Btf | None = None
 
-    def add(self, source: str, found: Mapping[str, int]) -> None:
+    def vaddr(self, *names: str) -> int | None:
+        """Of the first of ``names`` that is known by now."""
+        known = (self.found.get(name, self.symbols.vaddr(name)) for name in names)
+        return next((vaddr for vaddr in known if vaddr is not None), None)
+
+    def run(self) -> None:
+        """Ask all sources, the surest first."""
+        for copy in read_only_blocks(self.kernel):
+            self._read_tables(copy)
+            self._read_texts(copy)
+        self._add("VMCOREINFO", self._told())
+        if self._btf is not None:
+            per_cpu = per_cpu_symbols(self._btf, self.found)
+            if per_cpu is not None:
+                self._add("BTF", per_cpu.vaddrs)
+                self.about["__per_cpu_end"] = per_cpu.end
+            self._follow(Structures(self.kernel, self._btf))
+
+    def _add(self, source: str, found: Mapping[str, int]) -> None:
         """Take the symbols that are new."""
-        new = {n: v for n, v in found.items() if n not in self.found and not self._listed(n)}
+        new = {name: vaddr for name, vaddr in found.items() if self.vaddr(name) is None}
         self.found.update(new)
         self._counts[source] = self._counts.get(source, 0) + len(new)
 
-    def _listed(self, name: str) -> bool:
-        return self.symbols.vaddr(name) is not None
-
-    def all(self) -> Iterator[tuple[str, Mapping[str, int]]]:
-        """The sources, the surest first."""
-        exports, btf, types = self._tables()
-        if exports is not None:
-            yield "the exports", exports.vaddrs
-            yield "the exports", dict(_bounds(exports))
-        if types is not None:
-            yield "BTF", {"__start_BTF": types[0], "__stop_BTF": types[1]}
-        yield "VMCOREINFO", self._told()
-        if btf is not None:
-            yield "BTF", per_cpu_symbols(btf, self.found)
-
-    def _tables(self) -> tuple[Exports | None, Btf | None, tuple[int, int] | None]:
-        exports, btf, types = None, None, None
+    def _read_tables(self, copy: Copy) -> None:
         arch = self.kernel.arch
-        functions = defaultdict(list)
-        for name, vaddr in zip(self.symbols.table.names, self.symbols.table.vaddrs, strict=True):
-            functions[name].append(vaddr)
-        for copy in read_only_blocks(self.kernel):
-            if exports is None:
-                layout = Layout(arch.byte_order, arch.word)
-                exports = read_exports(copy.block, copy.vaddr, lambda n: functions.get(n, ()), layout)
-            if btf is None:
-                types = find_btf(copy, arch.byte_order)
-                btf = None if types is None else _btf(copy, types)
-        return exports, btf, types
+        if self._exports is None:
+            layout = Layout(arch.byte_order, arch.word)
+            self._exports = read_exports(copy.block, copy.vaddr, self._functions, layout)
+            if self._exports is not None:
+                self._add("the exports", self._exports.vaddrs)
+                self._add("the exports", dict(_bounds(self._exports)))
+        types = find_btf(copy, arch.byte_order) if self._btf is None else None
+        if types is not None:
+            self._btf = _btf(copy, types)
+            self._add("BTF", {"__start_BTF": types[0], "__stop_BTF": types[1]})
+
+    def _read_texts(self, copy: Copy) -> None:
+        kernel = self.kernel
+        banner = find_banner(copy, kernel.location.banner)
+        if banner is not None:
+            self._add("text", {"linux_banner": banner})
+        build_id = kernel.location.build_id or parse(kernel.vmcoreinfo or b"").build_id
+        notes = find_notes(copy, build_id, kernel.arch.byte_order)
+        if notes is not None:
+            self.about.update({"__start_notes": notes[0], "__stop_notes": notes[1]})
 
     def _told(self) -> dict[str, int]:
         """The symbols of VMCOREINFO that lie in the image."""
         said = parse(self.kernel.vmcoreinfo or b"").symbols
         start = self.kernel.start or 0
-        end = max((run.end for run in self.kernel.runs), default=start)
-        return {n: v for n, v in said.items() if start <= v < end and n not in _NO_ADDRESSES}
+        inside = range(start, start + _MOST_IMAGE)
+        return {n: v for n, v in said.items() if v in inside and n not in _NO_SYMBOLS}
+
+    def _follow(self, structures: Structures) -> None:
+        arch = self.kernel.arch
+        for found in (
+            own_space(structures, self.vaddr, arch.top_tables, arch.first_break),
+            image_bounds(structures, self.vaddr),
+        ):
+            self._add("structures", found)
+
+    @cached_property
+    def _places(self) -> Mapping[str, Sequence[int]]:
+        places = defaultdict(list)
+        table = self.symbols.table
+        for name, vaddr in zip(table.names, table.vaddrs, strict=True):
+            places[name].append(vaddr)
+        return places
+
+    def _functions(self, name: str) -> Sequence[int]:
+        return self._places.get(name, ())
 
     def notes(self) -> Iterator[str]:
         """What there is, and where it is from."""
-        counts = ", ".join(f"{count} of {source}" for source, count in self._counts.items() if count)
+        counts = ", ".join(f"{count} from {of}" for of, count in self._counts.items() if count)
         yield (
             "data symbols: the kernel has functions alone in kallsyms (no CONFIG_KALLSYMS_ALL)"
             + (f"; {counts}" if counts else "")
