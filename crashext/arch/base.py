@@ -359,6 +359,13 @@ class Architecture(Protocol):
         Written as the kernel writes them; those whose values are known.
         """
 
+    def addresses(self, code: bytes, vaddr: int) -> frozenset[int]:
+        """What addresses the function at ``vaddr``, whose bytes ``code`` are, makes up and uses.
+
+        Some may be missed, or be none: who asks has to bear them out. Empty where instructions
+        are not read.
+        """
+
     def turned(self, note: Note) -> Note:
         """A note of a dump whose headers are in the other byte order, in the guest's own."""
 

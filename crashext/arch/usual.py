@@ -77,6 +77,10 @@ class Usual:
             lines["SYMBOL(swapper_pg_dir)"] = f"{table:x}"
         return lines
 
+    def addresses(self, code: bytes, vaddr: int) -> frozenset[int]:
+        """Its instructions are not read."""
+        return frozenset()
+
     def turned(self, note: Note) -> Note:
         """Nobody writes one in another order."""
         return note

@@ -12,6 +12,7 @@ from .. import image_header
 from ..base import MASK64, Cpu, Evidence, Memory, Paging, Resources, Search, View
 from ..usual import Usual
 from . import layout, state
+from .code import addresses
 from .paging import PageTables
 from .registers import cpu_states
 
@@ -43,6 +44,10 @@ class AArch64(Usual):
     crash_lacks = (
         "crash takes the size of an arm64 kernel's addresses from VMCOREINFO, not from options"
     )
+
+    def addresses(self, code: bytes, vaddr: int) -> frozenset[int]:
+        """See :mod:`.code`."""
+        return addresses(code, vaddr)
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs that have an NT_PRSTATUS note."""

@@ -18,10 +18,12 @@ from ..symbols import KernelSymbols
 from .blocks import Copy, read_only_blocks
 from .bounds import bounds
 from .btf_data import find_btf
+from .code import Code, used
 from .memory import Structures
 from .own_space import own_space
 from .per_cpu import per_cpu_symbols
 from .resources import image_bounds
+from .signs import clocks
 from .texts import find_banner, find_notes
 
 #: What every kernel has, and kallsyms lists where it lists data.
@@ -85,7 +87,7 @@ class _Search:
             if per_cpu is not None:
                 self._add("BTF", per_cpu.vaddrs)
                 self.about["__per_cpu_end"] = per_cpu.end
-            self._follow(Structures(self.kernel, self._btf))
+            self._follow(Structures(self.kernel, self._btf, self.vaddr))
 
     def _add(self, source: str, found: Mapping[str, int]) -> None:
         """Take the symbols that are new."""
@@ -124,12 +126,12 @@ class _Search:
         return {n: v for n, v in said.items() if v in inside and n not in _NO_SYMBOLS}
 
     def _follow(self, structures: Structures) -> None:
-        arch = self.kernel.arch
-        for found in (
-            own_space(structures, self.vaddr, arch.top_tables, arch.first_break),
-            image_bounds(structures, self.vaddr),
-        ):
-            self._add("structures", found)
+        self._add("structures", own_space(structures))
+        self._add("structures", image_bounds(structures))
+        code = Code(self.kernel, self.symbols)
+        for name, vaddr in used(structures, code, self.found):
+            self._add("code that uses them", {name: vaddr})
+        self._add("structures", clocks(structures))
 
     @cached_property
     def _places(self) -> Mapping[str, Sequence[int]]:

@@ -3,21 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 from ...errors import TypesError
-from ...symbols.btf import Btf
+from ...symbols.btf import Btf, Kind
 from ..kernel import Kernel
 
 _MOST_DATA = 32 << 20
+_MOST_NAME = 64
 
 
 class Structures:
     """What a kernel's structures hold."""
 
-    def __init__(self, kernel: Kernel, btf: Btf) -> None:
-        self.kernel, self.btf = kernel, btf
+    def __init__(self, kernel: Kernel, btf: Btf, vaddr: Callable[..., int | None]) -> None:
+        """``vaddr`` tells the run-time address of the first known of some names."""
+        self.kernel, self.btf, self.vaddr = kernel, btf, vaddr
         self.word = kernel.arch.word
 
     def offset(self, struct: str, path: str) -> int | None:
@@ -37,11 +39,32 @@ class Structures:
         offset = self.offset(struct, path)
         return None if vaddr is None or offset is None else self.pointer(vaddr + offset)
 
+    def integer(self, vaddr: int, size: int) -> int | None:
+        """The number of ``size`` bytes there."""
+        raw = self.kernel.read(vaddr, size)
+        return None if raw is None else int.from_bytes(raw, self.kernel.arch.byte_order)
+
     def number(self, vaddr: int, struct: str, path: str, size: int) -> int | None:
         """A member of ``size`` bytes."""
         offset = self.offset(struct, path)
-        raw = None if offset is None else self.kernel.read(vaddr + offset, size)
-        return None if raw is None else int.from_bytes(raw, self.kernel.arch.byte_order)
+        return None if offset is None else self.integer(vaddr + offset, size)
+
+    def name(self, vaddr: int | None, struct: str, member: str) -> str:
+        """The text in a member, or that it points to; empty where there is none."""
+        offset = self.offset(struct, member)
+        if vaddr is None or offset is None:
+            return ""
+        at = vaddr + offset
+        return self.text(self.pointer(at) if self._is_pointer(struct, member) else at, _MOST_NAME)
+
+    def _is_pointer(self, struct: str, member: str) -> bool:
+        try:
+            found = self.btf.find(struct, Kind.STRUCT)
+            of = [] if found is None else self.btf.type(found).members
+            kinds = (self.btf.type(m.type_id).kind for m in of if m.name == member)
+            return next(kinds, None) == Kind.PTR
+        except TypesError:
+            return False
 
     def text(self, vaddr: int | None, most: int) -> str:
         """The text there, as far as it is ASCII."""

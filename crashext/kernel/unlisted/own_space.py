@@ -3,22 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from .memory import Structures
 
 _MOST = 64  # places that hold the address of the top-level table
 
 
-def own_space(
-    structures: Structures, vaddr: Callable[..., int | None], tables: tuple[str, ...], last: str
-) -> dict[str, int]:
-    """``init_mm``, ``_edata`` and ``last``, which is what its ``brk`` starts as if any is.
+def own_space(structures: Structures) -> dict[str, int]:
+    """``init_mm``, ``_edata`` and the symbol that its ``brk`` starts as, if any is.
 
-    It is known by the top-level table of the kernel, one of the names ``tables``, and borne out by
-    the code's bounds, which kallsyms has. Nothing where that does not hold, or for several.
+    It is known by the top-level table of the kernel, and borne out by the code's bounds, which
+    kallsyms has. Nothing where that does not hold, or for several.
     """
-    table, text_end = vaddr(*tables), vaddr("_etext")
+    vaddr, arch = structures.vaddr, structures.kernel.arch
+    table, text_end = vaddr(*arch.top_tables), vaddr("_etext")
     texts = {vaddr("_text"), vaddr("_stext")} - {None}
     at = structures.offset("mm_struct", "pgd")
     if table is None or at is None or text_end is None or not texts:
@@ -37,6 +34,6 @@ def own_space(
     image_end = structures.member(found[0], "mm_struct", "brk")
     if data_end and image_end and text_end < data_end <= image_end:
         space["_edata"] = data_end
-        if last:
-            space[last] = image_end
+        if arch.first_break:
+            space[arch.first_break] = image_end
     return space

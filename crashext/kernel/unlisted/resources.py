@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from .memory import Structures
 
@@ -11,11 +11,10 @@ _MOST = 4096  # resources
 _MOST_NAME = 64
 
 
-def image_bounds(
-    structures: Structures, vaddr: Callable[..., int | None]
-) -> Mapping[str, int]:
+def image_bounds(structures: Structures) -> Mapping[str, int]:
     """The linker's symbols at both ends of each part; none where symbols known say otherwise."""
-    kernel, said = structures.kernel, dict[str, int]()
+    kernel, vaddr = structures.kernel, structures.vaddr
+    said: dict[str, int] = {}
     start = kernel.start
     if start is None:
         return said
