@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from ...arch.base import Run
 from ...symbols.btf import Btf
 from ...symbols.exports import Exports, read_exports
 from ...symbols.kallsyms import Layout, Symbols
@@ -54,7 +55,7 @@ def completed(kernel: Kernel, symbols: KernelSymbols) -> Completed:
         return Completed(symbols, {}, ())
     search = _Search(kernel, symbols)
     search.run()
-    table = _joined(symbols.table, search.found)
+    table = _joined(symbols.table, search.found, kernel.runs)
     last = max(table.vaddrs, default=0)
     about = bounds(kernel, search.vaddr, last) | search.about
     return Completed(KernelSymbols(table), about, tuple(search.notes()))
@@ -83,11 +84,12 @@ class _Search:
             self._read_texts(copy)
         self._add("VMCOREINFO", self._told())
         if self._btf is not None:
+            structures = Structures(self.kernel, self._btf, self.vaddr)
             per_cpu = per_cpu_symbols(self._btf, self.found)
             if per_cpu is not None:
                 self._add("BTF", per_cpu.vaddrs)
-                self.about["__per_cpu_end"] = per_cpu.end
-            self._follow(Structures(self.kernel, self._btf, self.vaddr))
+                self.about["__per_cpu_end"] = structures.last_per_cpu = per_cpu.end
+            self._follow(structures)
 
     def _add(self, source: str, found: Mapping[str, int]) -> None:
         """Take the symbols that are new."""
@@ -167,10 +169,13 @@ def _bounds(exports: Exports) -> Iterator[tuple[str, int]]:
             yield f"__stop_{name}", end
 
 
-def _joined(table: Symbols, found: Mapping[str, int]) -> Symbols:
-    """Both, ascending."""
+def _joined(table: Symbols, found: Mapping[str, int], runs: Sequence[Run]) -> Symbols:
+    """Both, ascending; nm's letters of what was found are those of its memory's rights."""
+    constant = [range(run.vaddr, run.end) for run in runs if not run.writable]
     rows = [*zip(table.vaddrs, table.kinds, table.names, strict=True)]
-    rows += [(vaddr, ord("D"), name) for name, vaddr in found.items()]
+    for name, vaddr in found.items():
+        kind = b"R" if any(vaddr in part for part in constant) else b"D"
+        rows.append((vaddr, kind[0], name))
     rows.sort(key=lambda row: row[0])
     return Symbols(
         [name for _, _, name in rows],

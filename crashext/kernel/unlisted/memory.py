@@ -15,12 +15,17 @@ _MOST_NAME = 64
 
 
 class Structures:
-    """What a kernel's structures hold."""
+    """What a kernel's structures hold.
+
+    Attributes:
+        last_per_cpu: the end of the last per-CPU variable with a type, where that is known.
+    """
 
     def __init__(self, kernel: Kernel, btf: Btf, vaddr: Callable[..., int | None]) -> None:
         """``vaddr`` tells the run-time address of the first known of some names."""
         self.kernel, self.btf, self.vaddr = kernel, btf, vaddr
         self.word = kernel.arch.word
+        self.last_per_cpu: int | None = None
 
     def offset(self, struct: str, path: str) -> int | None:
         """Of a member; None where BTF has none, or is damaged there."""

@@ -11,6 +11,7 @@ from .memory import Structures
 Sign = Callable[[Structures, int], bool]
 _MOST_NAME = 64
 _MOST_ENTRIES = 255  # CHRDEV_MAJOR_HASH_SIZE, BLKDEV_MAJOR_HASH_SIZE
+_ROOM = 4096  # bytes that per-CPU variables without a type can take
 _MOST_CLOCKS = 64
 _LOCKS = (8, 16, 64)  # bytes of the counter before it, with debugging and without
 _IDR = 4  # ROOT_IS_IDR in xa_flags (include/linux/radix-tree.h)
@@ -107,6 +108,12 @@ def mount_of(kind: str) -> Sign:
         return bool(of) and structures.name(of, "file_system_type", "name") == kind
 
     return test
+
+
+def ends_per_cpu(structures: Structures, vaddr: int) -> bool:
+    """Right behind the last of the per-CPU variables that BTF has."""
+    end = structures.last_per_cpu
+    return end is not None and end <= vaddr < end + _ROOM
 
 
 def is_idr(structures: Structures, vaddr: int) -> bool:

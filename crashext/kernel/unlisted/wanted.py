@@ -29,6 +29,7 @@ _GFP_KERNEL, _MAPLE_TREE = 0xCC0, 0x303
 
 #: What comes first helps to tell what comes later.
 WANTED = (
+    Wanted("__per_cpu_end", "__is_kernel_percpu_address", signs.ends_per_cpu, 1),
     Wanted("nr_threads", "do_sysinfo loadavg_proc_show release_task", signs.below(1 << 22)),
     Wanted(
         "modules",
