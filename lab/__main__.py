@@ -39,6 +39,10 @@ def _parser() -> argparse.ArgumentParser:
     dumps.add_argument("--group", action="append", choices=get_args(Group))
     dumps.add_argument("--jobs", type=int, default=2, help="guests at a time (default 2)")
     dumps.set_defaults(command=_dumps)
+    bare = commands.add_parser("bare", help="boot one guest, and fetch no debug package for it")
+    bare.add_argument("name", metavar="SCENARIO")
+    bare.add_argument("folder", type=Path, help="where its dump and truth go")
+    bare.set_defaults(command=_bare)
     cutter = commands.add_parser("cut", help="cut one dump down to what the search touches")
     cutter.add_argument("dump", type=Path)
     cutter.add_argument("--vmlinux", type=Path, action="append", default=[], metavar="FILE")
@@ -122,6 +126,18 @@ def _dumps(options: argparse.Namespace) -> int:
     from .batch import make_all
 
     return make_all(options.names, options.group or ["core"], jobs=options.jobs, say=_say)
+
+
+def _bare(options: argparse.Namespace) -> int:
+    from .batch import alone
+    from .guests import make
+
+    scenario = next((s for s in SCENARIOS if s.name == options.name), None)
+    if scenario is None:
+        raise LabError(f"no scenario {options.name} (see `python3 -m lab list`)")
+    with alone(_say):
+        make(scenario, _say, directory=options.folder, debug=False)
+    return 0
 
 
 def _cut(options: argparse.Namespace) -> int:

@@ -34,8 +34,10 @@ _XML = b"<domain/>".ljust(1234, b"\0")
 _SAVED = struct.pack("<16s5I", b"LibvirtQemudSave", 2, len(_XML), 1, 6, 0).ljust(92, b"\0") + _XML
 
 
-def make(scenario: Scenario, say: Say, *, directory: Path = DUMPS) -> bool:
+def make(scenario: Scenario, say: Say, *, directory: Path = DUMPS, debug: bool = True) -> bool:
     """Make a scenario's dumps and truth unless they are there; return whether it did.
+
+    Without ``debug`` the truth has nothing that only a debug package tells.
 
     Raises:
         LabError: the guest did not get into the wanted state; its console is kept.
@@ -45,7 +47,7 @@ def make(scenario: Scenario, say: Say, *, directory: Path = DUMPS) -> bool:
         return False
     directory.mkdir(parents=True, exist_ok=True)
     kernels = {
-        which: get_kernel(scenario.target, which, lambda _: None)
+        which: get_kernel(scenario.target, which, lambda _: None, debug=debug)
         for which in scenario.which_kernels
     }
     say(f"{scenario.name}: booting ({scenario.shows})")

@@ -61,14 +61,18 @@ class Kernel:
         return there and (self.vmlinux.exists() or not debug)
 
 
-def get_kernel(target: Target, which: Which, say: Callable[[str], None]) -> Kernel:
+def get_kernel(
+    target: Target, which: Which, say: Callable[[str], None], *, debug: bool = True
+) -> Kernel:
     """Debian's default kernel for guests, the newest other one or our own build, unless cached.
+
+    Without ``debug`` its debug package is left alone.
 
     Raises:
         LabError: there is no such package, or it can't be fetched or unpacked.
     """
     stamp = CACHE / _stamp(target, which)
-    debug = which not in target.without_debug
+    debug = debug and which not in target.without_debug
     if stamp.exists():
         kernel = Kernel(stamp.read_text().strip())
         if kernel.complete(debug=debug):
