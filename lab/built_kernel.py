@@ -2,8 +2,9 @@
 """Small kernels built from Debian's linux-source: what no package of a kernel gives.
 
 On x86_64 one of odd configuration: distribution kernels all have PHYSICAL_START 16 MiB and
-PHYSICAL_ALIGN 2 MiB. Of riscv64 any at all, since its packages may be out of reach. Besides
-a compiler and make the build needs flex, bison, bc and libelf-dev.
+PHYSICAL_ALIGN 2 MiB; and the same with its types. Of riscv64 any at all, since its packages
+may be out of reach. Besides a compiler and make the build needs flex, bison, bc and
+libelf-dev, for types pahole.
 """
 
 from __future__ import annotations
@@ -32,19 +33,18 @@ def build(how: Build, cache: Path, say: Callable[[str], None]) -> str:
     Raises:
         LabError: the source can't be had, a tool is missing or the build fails.
     """
-    tools = (f"{how.cross}gcc", "make", "flex", "bison", "bc")
+    tools = (f"{how.cross}gcc", "make", "flex", "bison", "bc", *how.tools)
     missing = [tool for tool in tools if not shutil.which(tool)]
     if missing:
-        text = f"to build a kernel, install {', '.join(missing)} and libelf-dev"
-        raise Unavailable(text) if how.cross else LabError(text)
-    name = how.config.partition(".")[0]
+        raise Unavailable(f"to build a kernel, install {', '.join(missing)} and libelf-dev")
+    name = "-".join(config.partition(".")[0] for config in how.configs)
     with TemporaryDirectory(prefix="kernel-", dir=cache) as directory:
         tree = Path(directory) / "linux"
         _fetch(how.source, Path(directory), tree, say)
         say(f"{name} kernel: building (some minutes)")
         _make(how, tree, "tinyconfig")
         with (tree / ".config").open("a") as config:
-            config.write((_GUEST / how.config).read_text())
+            config.write("".join((_GUEST / part).read_text() for part in how.configs))
         _make(how, tree, "olddefconfig")
         _make(how, tree, f"-j{os.cpu_count() or 1}", Path(how.image).name)
         release = run(["make", "-s", f"ARCH={how.arch}", "kernelrelease"], cwd=tree).strip()

@@ -169,8 +169,10 @@ class DebugKernel:
         lengths: dict[str, int] = {}
         if kind.kind == drgn.TypeKind.ARRAY and drgn.sizeof(kind.type):
             size = drgn.sizeof(kind.type)
-            ways = LENGTHS if place.readonly else {"[*]": LENGTHS["[*]"]}
-            lengths = {prefix: way(place, size, self.read) for prefix, way in ways.items()}
+            ways = set(LENGTHS) if place.readonly else {"[*]"}
+            # Of other numbers than characters the first zero says nothing.
+            ways -= set() if kind.type.type_name() in ("char", "const char") else {"[$]"}
+            lengths = {prefix: LENGTHS[prefix](place, size, self.read) for prefix in ways}
         return Seen(expression_of(kind), lengths)
 
     def enumerators(self) -> dict[str, int]:

@@ -18,7 +18,7 @@ from typing import IO
 
 from . import built_kernel
 from .errors import LabError
-from .packages import CACHE, Apt, apt, store, unpack
+from .packages import CACHE, Apt, apt, development_release, store, unpack
 from .target import Target, Which
 
 # In the order in which they have to be loaded; a kernel may have some built in.
@@ -64,7 +64,7 @@ class Kernel:
 def get_kernel(
     target: Target, which: Which, say: Callable[[str], None], *, debug: bool = True
 ) -> Kernel:
-    """Debian's default kernel for guests, the newest other one or our own build, unless cached.
+    """Debian's default kernel for guests, another one of its or our own build, unless cached.
 
     Without ``debug`` its debug package is left alone.
 
@@ -81,7 +81,8 @@ def get_kernel(
     if which in target.built:
         kernel = Kernel(built_kernel.build(target.built[which], CACHE, say))
     else:
-        packages = apt(target.debian)
+        development = which == "development"
+        packages = (development_release if development else apt)(target.debian)
         kernel = Kernel(_release(packages, _meta_package(packages, target.kernels[which])))
         if not kernel.complete(debug=debug):
             _fetch(packages, kernel, say, debug=debug)
@@ -115,8 +116,15 @@ def _release(packages: Apt, meta: str) -> str:
 
 
 def _fetch(packages: Apt, kernel: Kernel, say: Callable[[str], None], *, debug: bool) -> None:
-    image, symbols = f"linux-image-{kernel.release}", f"linux-image-{kernel.release}-dbg"
-    for package, keep in ((image, _keep_image), *(((symbols, _keep_debug),) if debug else ())):
+    image = f"linux-image-{kernel.release}"
+    # Newer ones have the image and the modules in packages of their own.
+    images = [image, *re.findall(
+        rf"linux-(?:binary|modules)-{re.escape(kernel.release)}(?![\w.+-])", packages.show(image)
+    )]  # fmt: skip
+    wanted = [(package, _keep_image) for package in dict.fromkeys(images)]
+    if debug:
+        wanted.append((f"{image}-dbg", _keep_debug))
+    for package, keep in wanted:
         say(f"kernel {kernel.release}: downloading {package}")
         deb = packages.download(package, kernel.cache / "debs")
         say(f"kernel {kernel.release}: unpacking {deb.name}")
@@ -128,8 +136,9 @@ def _fetch(packages: Apt, kernel: Kernel, say: Callable[[str], None], *, debug: 
 
 def _keep_image(kernel: Kernel, name: str, data: IO[bytes]) -> None:
     base = name.rpartition("/")[2]
+    release = re.escape(kernel.release)
     # ppc64le boots the ELF itself.
-    if re.search(rf"/boot/vmlinu[xz]-{re.escape(kernel.release)}$", name):
+    if re.search(rf"/boot/vmlinu[xz]-{release}$|/lib/modules/{release}/vmlinu[xz]$", name):
         store(data, kernel.vmlinuz)
     module, dot, compression = base.partition(".ko")
     if dot and module.replace("-", "_") in MODULES:
@@ -139,5 +148,6 @@ def _keep_image(kernel: Kernel, name: str, data: IO[bytes]) -> None:
 
 
 def _keep_debug(kernel: Kernel, name: str, data: IO[bytes]) -> None:
-    if name.endswith(f"/boot/vmlinux-{kernel.release}"):
+    places = (f"/boot/vmlinux-{kernel.release}", f"/lib/modules/{kernel.release}/vmlinux")
+    if name.endswith(places):
         store(data, kernel.vmlinux)

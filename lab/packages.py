@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,8 @@ CACHE = Path(__file__).parent / "cache"
 _INDEX_SECONDS = 24 * 3600
 #: Debian's releases, and what came after each.
 _NEXT = {"bookworm": "trixie"}
+#: The release that never comes out, which has the newest kernels, in place of any other.
+_DEVELOPMENT = dict.fromkeys(("bookworm", "trixie", "forky", "sid"), "sid")
 # The fields of a source that hold for every architecture.
 _FIELDS = ("REPO_URI", "RELEASE", "COMPONENT", "CREATED_BY", "SIGNED_BY")
 _CONFIG = """\
@@ -131,20 +133,34 @@ def next_release(directory: Path = CACHE / "apt") -> Apt:
         Unavailable: this machine's is none that is known to have a next one.
     """
     debian = run(["dpkg", "--print-architecture"]).strip()
-    lines = of_next_release(sources(_index_targets(), debian))
+    lines = of_other_release(sources(_index_targets(), debian), _NEXT)
     if not lines:
         raise Unavailable(f"none of apt's sources has a next release ({', '.join(_NEXT)} have)")
     return _own_apt(directory / f"{debian}-next", debian, lines)
 
 
-def of_next_release(lines: str) -> str:
-    """The sources of ``lines`` with their releases replaced by the next ones; others left out."""
+@cache
+def development_release(debian: str, directory: Path = CACHE / "apt") -> Apt:
+    """The apt of the development release for one of Debian's architectures.
+
+    Raises:
+        Unavailable: none of the machine's own sources is of a known release.
+    """
+    lines = of_other_release(sources(_index_targets(), debian), _DEVELOPMENT)
+    if not lines:
+        raise Unavailable(f"none of apt's sources is of Debian ({', '.join(_DEVELOPMENT)})")
+    return _own_apt(directory / f"{debian}-development", debian, lines)
+
+
+def of_other_release(lines: str, others: Mapping[str, str]) -> str:
+    """The sources of ``lines`` with their releases replaced; those not in ``others`` left out."""
     words = [line.split(" ") for line in lines.splitlines()]
-    return "".join(
-        " ".join([*line[:-2], _NEXT[line[-2]], line[-1]]) + "\n"
+    replaced = (
+        " ".join([*line[:-2], others[line[-2]], line[-1]]) + "\n"
         for line in words
-        if line[-2] in _NEXT
+        if line[-2] in others
     )
+    return "".join(dict.fromkeys(replaced))
 
 
 def _own_apt(own: Path, debian: str, lines: str) -> Apt:

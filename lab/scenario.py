@@ -10,7 +10,7 @@ from .course import Dump, Migrate, Step, Wait
 from .target import TARGETS, Arch, Firmware, Target, Which
 
 Format = Literal["elf", "flat", "kdump"]
-Group = Literal["core", "states", "arm64", "big", "built", "arch", "captures"]
+Group = Literal["core", "states", "arm64", "big", "built", "arch", "captures", "types"]
 # What a kernel that told its truth is at the time of the dump. "live" and "crashed" ones
 # are the answer; "later" is one that had not been started yet.
 Role = Literal["live", "crashed", "capture", "stale", "later"]

@@ -7,15 +7,16 @@ What has to be worked out of a running guest's memory and registers is in lab/la
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Arch = Literal["x86_64", "aarch64", "s390x", "ppc64le", "i386", "riscv64"]
 # "direct": QEMU puts the kernel into memory and starts it there.
 Firmware = Literal["ovmf", "seabios", "edk2", "slof", "opensbi", "direct"]
 # Which kernel of an architecture: the one that Debian installs, the newest other series,
-# one with larger pages, one without PAE, one that the lab builds.
-Which = Literal["default", "newer", "16k", "nopae", "odd"]
+# that of the development release, one with larger pages, one without PAE, ones that the lab
+# builds.
+Which = Literal["default", "newer", "development", "16k", "nopae", "odd", "odd-types"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +36,19 @@ class Build:
 
     Attributes:
         source: the package, or the meta package that depends on it.
-        config: in lab/guest, added to "make tinyconfig".
+        configs: in lab/guest, added to "make tinyconfig".
         arch: make's ``ARCH``.
         image: what is booted, in the tree.
         cross: make's ``CROSS_COMPILE``.
+        tools: that the configuration needs besides the usual ones.
     """
 
     source: str
-    config: str
+    configs: tuple[str, ...]
     arch: str
     image: str
     cross: str = ""
+    tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,8 @@ START_KERNEL_MAP = 0xFFFFFFFF80000000
 _OVMF = ("/usr/share/ovmf/OVMF.fd", "/usr/share/qemu/OVMF.fd", "/usr/share/edk2/ovmf/OVMF.fd")
 _EDK2_ARM = ("/usr/share/qemu-efi-aarch64/QEMU_EFI.fd", "/usr/share/edk2/aarch64/QEMU_EFI.fd")
 
+_ODD = Build("linux-source", ("odd.config",), arch="x86_64", image="arch/x86/boot/bzImage")
+
 _X86_64 = Target(
     arch="x86_64",
     debian="amd64",
@@ -121,6 +126,7 @@ _X86_64 = Target(
     kernels={
         "default": "linux-image-cloud-amd64",
         "newer": r"linux-image-(\d+)\.(\d+)-cloud-amd64",
+        "development": "linux-image-cloud-amd64",
     },
     symbols=(
         *("init_top_pgt", "phys_base", "idt_table", "asm_exc_divide_error", "page_offset_base"),
@@ -135,7 +141,8 @@ _X86_64 = Target(
     user_mode=r"CPL=3",
     kernel_map=START_KERNEL_MAP,
     built={
-        "odd": Build("linux-source", "odd.config", arch="x86_64", image="arch/x86/boot/bzImage")
+        "odd": _ODD,
+        "odd-types": replace(_ODD, configs=(*_ODD.configs, "types.config"), tools=("pahole",)),
     },
 )
 
@@ -244,7 +251,7 @@ _RISCV64 = Target(
     built={
         "default": Build(
             "linux-source-6.12",
-            "riscv64.config",
+            ("riscv64.config",),
             arch="riscv",
             image="arch/riscv/boot/Image",
             cross="riscv64-linux-gnu-",

@@ -4,7 +4,7 @@
 # missing (with sudo unless root), then a virtual environment in .venv from
 # Debian's own python3, which is the one that the plugin starts. Safe to repeat.
 # `setup.sh venv` leaves the Debian packages alone, `setup.sh arch` adds those that
-# `make test-arch` needs.
+# `make test-arch` needs, `setup.sh types` those that build a kernel with its types.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -13,6 +13,7 @@ PACKAGES="crash makedumpfile qemu-system-x86 ovmf qemu-system-arm qemu-efi-aarch
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static binutils debuginfod libdebuginfod1"
 ARCH_PACKAGES="qemu-system-misc qemu-system-ppc gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
 	flex bison bc xz-utils"
+TYPES_PACKAGES="flex bison bc xz-utils libelf-dev dwarves"
 PYTHON=${PYTHON:-/usr/bin/python3}
 VENV=.venv
 STAMP=$VENV/.complete
@@ -64,6 +65,7 @@ make_venv() {
 case "${1:-}" in
 venv) ;;
 arch) PACKAGES="$PACKAGES $ARCH_PACKAGES" && install_packages ;;
+types) PACKAGES="$PACKAGES $TYPES_PACKAGES" && install_packages ;;
 *) install_packages ;;
 esac
 make_venv

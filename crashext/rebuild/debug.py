@@ -108,10 +108,14 @@ def _variables(parts: Parts, btf: Btf) -> Iterator[Variable]:
 
 
 def _data(parts: Parts) -> Iterator[tuple[str, int, int | None]]:
-    """Symbols of what is no code, with the room that each has."""
+    """Symbols of what is no code, with the room that each has.
+
+    Where .data holds a trampoline, as from Linux 7 on, all of its symbols are said to be code.
+    """
     rooms, table = parts.symbols.rooms, parts.symbols.table
+    end = parts.symbols.vaddr("_etext") or 0
     for name, kind, vaddr in zip(table.names, table.kinds, table.vaddrs, strict=True):
-        if kind not in _CODE:
+        if kind not in _CODE or vaddr >= end > 0:
             yield name, vaddr, rooms[vaddr]
 
 

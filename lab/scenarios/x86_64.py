@@ -240,9 +240,31 @@ _BUILT = (
     ),
 )
 
+# What a vmlinux made from the dump is tried on, besides the others.
+_TYPES = (
+    Scenario(
+        "development-kernel",
+        "the newest series there is, from Debian's development release",
+        group="types",
+        kernel="development",
+        vcpus=2,
+        formats=("elf", "kdump"),
+    ),
+    Scenario(
+        "odd-types",
+        "a kernel of odd configuration, number of CPUs and HZ, built with its types",
+        group="types",
+        kernel="odd-types",
+        firmware="seabios",
+        vcpus=2,
+        formats=("elf", "kdump"),
+    ),
+)
+
 SCENARIOS: tuple[Scenario, ...] = (
     *_CORE,
     *_states(*_NOT_BOOTED, *_SEVERAL_KERNELS, _STALE_NOTE, *_RUNNING, *_SPRAYED),
     *(_large(gib) for gib in (6, 16, 64)),
     *_BUILT,
+    *_TYPES,
 )

@@ -74,20 +74,35 @@ def test_sources_are_the_machines_own_for_another_architecture() -> None:
     )
 
 
-def test_the_next_release_has_sources_where_this_one_has() -> None:
+def test_another_release_has_sources_where_this_one_has() -> None:
     lines = packages.sources(TARGETS + "http://x/|bookworm-updates|main|Packages|/k", "amd64")
-    assert packages.of_next_release(lines) == (
+    assert packages.of_other_release(lines, {"bookworm": "trixie"}) == (
         "deb [arch=amd64] http://mirror.example/debian/ trixie main\n"
         "deb [arch=amd64 signed-by=/usr/share/keyrings/archive.gpg]"
         " http://mirror.example/debian/ trixie contrib\n"
     )
-    assert packages.of_next_release("deb [arch=amd64] http://x/ sid main\n") == ""
+    assert packages.of_other_release(lines, {"sid": "sid"}) == ""
+
+
+def test_two_releases_that_become_one() -> None:
+    lines = "".join(f"deb [arch=amd64] http://x/ {name} main\n" for name in ("trixie", "sid"))
+    assert packages.of_other_release(lines, {"trixie": "sid", "sid": "sid"}) == (
+        "deb [arch=amd64] http://x/ sid main\n"
+    )
 
 
 def test_a_machine_without_a_next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages, "run", lambda *_, **__: "http://x/|sid|main|Packages|\n")
     with pytest.raises(Unavailable, match="next release"):
         packages.next_release.__wrapped__(tmp_path)
+
+
+def test_a_machine_without_a_development_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "run", lambda *_, **__: "http://x/|noble|main|Packages|\n")
+    with pytest.raises(Unavailable, match="of Debian"):
+        packages.development_release.__wrapped__("amd64", tmp_path)
 
 
 def test_an_index_read_in_part_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

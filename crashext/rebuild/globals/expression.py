@@ -7,6 +7,7 @@
 | ``[451]X`` ``[NR_NODE_STATES]X`` ``[MAX_NR_ZONES-1]X`` | array: a number, or an enumerator |
 | ``[]X`` | array as long as it is measured to be, without zeros at its end |
 | ``[.]X`` | likewise, but one element of zeros belongs to it: it ends there |
+| ``[$]X`` | likewise, up to and with the first zero: a text |
 | ``[*]X`` | likewise, up to the next symbol |
 | ``const X`` ``volatile X`` | |
 | ``struct N`` ``union N`` ``enum N`` ``N`` ``void`` | N is a typedef or a number's type |
@@ -20,11 +21,11 @@ from typing import Literal
 
 Qualifier = Literal["pointer", "const", "volatile"]
 #: Ways to measure a length; where several find the right one, the first is written.
-Measured = Literal["[.]", "[]", "[*]"]
+Measured = Literal["[$]", "[.]", "[]", "[*]"]
 Keyword = Literal["struct", "union", "enum", ""]
 _TOKEN = re.compile(
     r"(?P<pointer>\*)"
-    r"|\[(?P<how>[.*]?)\]"
+    r"|\[(?P<how>[.*$]?)\]"
     r"|\[(?P<number>\d{1,12})\]"
     r"|\[(?P<enumerator>[A-Za-z_]\w*)(?P<more>[+-]\d{1,6})?\]"
     r"|(?P<qualifier>const|volatile) "

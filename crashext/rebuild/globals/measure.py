@@ -51,9 +51,18 @@ def ended(place: Place, size: int, read: Read) -> int:
     return min(trimmed(place, size, read) + 1, count)
 
 
+def string(place: Place, size: int, read: Read) -> int:
+    """Up to the first zero, which belongs to it."""
+    count = min(whole(place, size, read), _MAX_READ // size)
+    data = read(place.vaddr, count * size)
+    end = -1 if data is None else data.find(bytes(size))
+    return whole(place, size, read) if end < 0 else end // size + 1
+
+
 #: By the prefix that asks for it. The count is never more than fits.
 LENGTHS: Mapping[str, Callable[[Place, int, Read], int]] = {
     "[]": trimmed,
     "[.]": ended,
+    "[$]": string,
     "[*]": whole,
 }

@@ -22,6 +22,7 @@ other_number\tunsigned long
 list\t[]const struct pair
 ended\t[.]const struct pair
 filled\t[*]*struct pair
+text\t[$]const char
 counted\t[NR_PAIRS+1]struct pair
 matrix\t[2][NR_PAIRS]int
 many\t[100000000000]int
@@ -44,6 +45,7 @@ def kernel() -> Btf:
     blob = Blob()
     whole = blob.integer("int", 4, SIGNED)
     blob.integer("long unsigned int", 8)
+    blob.integer("char", 1, SIGNED)
     pair = blob.struct("pair", 8, ("a", whole, 0), ("b", whole, 32))
     blob.typedef("pair_t", pair)
     blob.fwd("opaque")
@@ -111,6 +113,8 @@ def test_measured_lengths() -> None:
     assert found("list", 64, memory, readonly=False) == ((8, "const"), "pair")
     assert found("list", 64, b"") == ((8, "const"), "pair")
     assert found("list", 64, bytes(64)) == ((8, "const"), "pair")
+    assert found("text", 64, b"a text\0\1\0".ljust(64)) == ((7, "const"), "char")
+    assert found("text", 4, b"text") == ((4, "const"), "char")
     assert found("ended", 24, memory) == ((3, "const"), "pair")
 
 
