@@ -76,7 +76,8 @@ def take_apart(kernel: Kernel) -> Parts:
     btf, modules = _types(kernel, symbols, missing)
 
     def bound(*names: str) -> int | None:
-        return symbols.vaddr(*names) or next((about[n] for n in names if n in about), None)
+        known = symbols.vaddr(*names)  # 0 is where some kernels' per-CPU area starts
+        return next((about[n] for n in names if n in about), None) if known is None else known
 
     table = symbols.table
     letters = zip(table.vaddrs, table.kinds, strict=True)
