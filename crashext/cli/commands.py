@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import click
 
 from .. import __version__
 from .job import Job
+from .options import of_cost, of_fetching, of_raw_memory
 from .passing_on import PassingOn
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 90}
@@ -39,81 +40,6 @@ def plugin() -> str:
     """Where the crash extension is, for `extend`; or that it was left out."""
     path = Path(__file__).parent.parent / "qemufix.so"
     return f"crash extension: {path if path.exists() else 'left out when this was installed'}"
-
-
-def _keep(context: click.Context, option: click.Parameter, value: Any) -> None:
-    """Note an option of opening the dump; one that comes several times as a list."""
-    if value is None or value == ():
-        return
-    try:
-        meaning = _MEANINGS.get(str(option.name), str)
-        kept = [meaning(each) for each in value] if option.multiple else meaning(value)
-        context.obj.opening[option.name] = kept
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-
-
-def _address(text: str) -> int:
-    try:
-        return int(text, 0)
-    except ValueError:
-        raise ValueError(f"{text!r} is no address") from None
-
-
-def _size(text: str) -> int:
-    from ..budget import parse_size
-
-    return parse_size(text)
-
-
-#: What the texts of options stand for, if it isn't themselves.
-_MEANINGS: dict[str, Callable[[str], Any]] = {
-    "offset": _address,
-    "max_memory": _size,
-    "max_unpacked": _size,
-}
-
-
-def of_fetching(command: Callable[..., int]) -> Callable[..., int]:
-    """The option that allows to ask a server."""
-    text = "Get the vmlinux from the servers in DEBUGINFOD_URLS, if none is installed."
-    return click.option("--fetch", is_flag=True, help=text)(command)
-
-
-def of_cost(command: Callable[..., int]) -> Callable[..., int]:
-    """The options that allow a dump to cost more."""
-    for name, text in (
-        ("--max-unpacked", "Let unpacking a compressed file take so much of the disk."),
-        ("--max-memory", "Let the dump's tables take so much memory; 80M if not given."),
-    ):
-        command = click.option(name, metavar="SIZE", expose_value=False, callback=_keep, help=text)(
-            command
-        )
-    return command
-
-
-def of_raw_memory(command: Callable[..., int]) -> Callable[..., int]:
-    """The options by which a file without any header is read."""
-    for name, metavar, text in (
-        (
-            "--offset",
-            "ADDRESS",
-            "Of a raw file: physical address of its first byte, 0 if not given. "
-            "Several files need one each, in their order.",
-        ),
-        ("--format", "raw", "Take the file as plain memory (pmemsave, a memory-backend-file)."),
-    ):
-        kind = click.Choice(["raw"]) if name == "--format" else None
-        command = click.option(
-            name,
-            metavar=metavar,
-            type=kind,
-            multiple=name == "--offset",
-            expose_value=False,
-            callback=_keep,
-            help=text,
-        )(command)
-    return command
 
 
 @click.group(
