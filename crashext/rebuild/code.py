@@ -16,9 +16,9 @@ class Code:
 
     def __init__(self, section: Section | None, copy: Callable[[int, int], bytearray]) -> None:
         self._start = 0 if section is None or section.run is None else section.run
-        self._bytes = bytearray() if section is None else copy(self._start, section.size)
+        self._bytes = b"" if section is None else bytes(copy(self._start, section.size))
 
-    def read(self, vaddr: int, size: int) -> bytearray | None:
+    def read(self, vaddr: int, size: int) -> bytes | None:
         """Bytes at a run-time address; None where this is not all of them."""
         at = vaddr - self._start
         return self._bytes[at : at + size] if 0 <= at <= len(self._bytes) - size else None
@@ -33,6 +33,5 @@ class Code:
         for vaddr, room in rooms.items():
             end = vaddr - start + room
             if vaddr >= start and end <= most:
-                tail = code[end - min(room, _TAIL) : end]
-                found[vaddr] = room - padding(bytes(tail))
+                found[vaddr] = room - padding(code[end - min(room, _TAIL) : end])
         return found

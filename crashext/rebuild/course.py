@@ -13,7 +13,7 @@ from ..errors import RebuildError, TypesError
 from ..kernel.kernel import Kernel
 from ..locate import Found
 from ..repair.write.beside import beside, permit_as
-from ..repair.write.sink import FileSink, Sink
+from ..repair.write.sink import Data, FileSink, Sink
 from .debug import PRODUCER, Debug, debug_of
 from .elf.file import Contents, Extra, write_file
 from .elf.headers import Target
@@ -98,6 +98,7 @@ def prepare(found: Found, options: Options, progress: Progress | None = None) ->
             parts.symbols.table,
             parts.sections,
             parts.extent.moved,
+            parts.symbols.rooms,
             byte_order=arch.byte_order,
             word=arch.word,
             known=Known(
@@ -121,7 +122,7 @@ def write(made: Made, sink: Sink, options: Options, progress: Progress | None = 
     whole = sum(section.size for section in sections if section.is_kept) or 1
     done = 0
 
-    def read(vaddr: int, size: int) -> bytearray:
+    def read(vaddr: int, size: int) -> Data:
         nonlocal done
         done += size
         if progress:

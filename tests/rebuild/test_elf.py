@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from elftools.elf.elffile import ELFFile
 
+from crashext.kernel.symbols import KernelSymbols
 from crashext.rebuild.elf.file import Contents, Extra, write_file
 from crashext.rebuild.elf.headers import Target
 from crashext.rebuild.elf.symtab import symbol_table
@@ -93,7 +94,11 @@ def placed() -> tuple[Section, ...]:
 def written(path: Path, target: Target, *, kept: bool = True, extras: int = 1) -> bytes:
     memory = image(target.byte_order)
     parts = placed()
-    symbols = symbol_table(table(), parts, MOVED, byte_order=target.byte_order, word=target.word)
+    known = table()
+    rooms = KernelSymbols(known).rooms
+    symbols = symbol_table(
+        known, parts, MOVED, rooms, byte_order=target.byte_order, word=target.word
+    )
     more = [Extra(f".extra{n}", [b"some", b"thing"] * (1000 * n)) for n in range(extras)]
 
     def read(vaddr: int, size: int) -> bytes:

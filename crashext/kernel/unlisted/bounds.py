@@ -28,7 +28,9 @@ def bounds(kernel: Kernel, vaddr: Callable[..., int | None], last: int) -> dict[
     found["_end"] = vaddr("_end") or -(-(last + 1) // _PAGE) * _PAGE
     if text_end is None:
         return found
-    constant = next((r for r in kernel.runs if not r.writable and r.vaddr <= text_end < r.end), None)
+    constant = next(
+        (r for r in kernel.runs if not r.writable and r.vaddr <= text_end < r.end), None
+    )
     if constant is not None:
         found.update({"__start_rodata": text_end, "__end_rodata": constant.end})
     start = _data_start(kernel, vaddr, text_end, freed)

@@ -43,9 +43,7 @@ class Code:
         return places
 
 
-def used(
-    structures: Structures, code: Code, known: Mapping[str, int]
-) -> Iterator[tuple[str, int]]:
+def used(structures: Structures, code: Code, known: Mapping[str, int]) -> Iterator[tuple[str, int]]:
     """Those of the variables wanted that can be told: name and address."""
     taken = set(known.values())
     for wanted in WANTED:

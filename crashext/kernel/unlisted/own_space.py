@@ -22,7 +22,9 @@ def own_space(structures: Structures) -> dict[str, int]:
         return {}
     found = []
     for number, place in enumerate(structures.holders(table)):
-        start, end = (structures.member(place - at, "mm_struct", f"{e}_code") for e in ("start", "end"))
+        start, end = (
+            structures.member(place - at, "mm_struct", f"{e}_code") for e in ("start", "end")
+        )
         if start in texts and end == text_end:
             found.append(place - at)
         if number == _MOST:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence, Set
-from itertools import pairwise, starmap
+from itertools import starmap
 from typing import NamedTuple
 
 from ...dumps.base import ByteOrder
@@ -55,6 +55,7 @@ def symbol_table(
     table: Symbols,
     sections: Sequence[Section],
     moved: int,
+    rooms: Mapping[int, int],
     *,
     byte_order: ByteOrder = "little",
     word: int = 8,
@@ -62,21 +63,23 @@ def symbol_table(
 ) -> SymbolTable:
     """Symbols at linked addresses, ``moved`` below where they run; ``sections`` count from 1.
 
+    ``rooms`` are the bytes from each run-time address to the next.
+
     A section symbol of each section comes first: crash takes ``.rodata`` from there. None is
     absolute: crash does not move those, and one sorted last breaks its look-up by address.
     """
     code, typed, hidden = known or Known({}, {}, frozenset())
     places = _places(table, sections, moved)
-    gaps = _gaps(places, sections)
+    ends = [0, *(section.end for section in sections)]
     forms = [0, *(_FUNC if section.kind in _CODE else _OBJECT for section in sections)]
     local = [(0, 0, 0, 0, 0), *((0, _SECTION, n, s.start, 0) for n, s in enumerate(sections, 1))]
     others: list[tuple[int, int, int, int, int]] = []
     at = 1
     rows = zip(table.names, table.kinds, table.vaddrs, places, strict=True)
-    for name, kind, vaddr, place in rows:
-        value, section = place
+    for name, kind, vaddr, (value, section) in rows:
         if section:
-            form, size, gap = forms[section], typed.get(name), gaps[place]
+            form, size = forms[section], typed.get(name)
+            gap = min(rooms[vaddr], ends[section] - value)
             if size is None:
                 if is_mark(name):
                     form = size = _NOTYPE
@@ -117,18 +120,6 @@ def _places(table: Symbols, sections: Sequence[Section], moved: int) -> list[tup
         inside = number > first and value <= sections[number - 1].end
         places.append((value, number if inside else 0))
     return places
-
-
-def _gaps(
-    places: Iterable[tuple[int, int]], sections: Sequence[Section]
-) -> dict[tuple[int, int], int]:
-    """The room from each place to the next, or to its section's end."""
-    gaps = {}
-    for place, (following, _) in pairwise([*sorted({*places}), (1 << 64, 0)]):
-        value, number = place
-        if number:
-            gaps[place] = max(min(following, sections[number - 1].end) - value, 0)
-    return gaps
 
 
 def _packed(

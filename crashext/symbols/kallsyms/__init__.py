@@ -16,18 +16,20 @@ stored is told by ``_text`` or ``_stext``: one must come out where it may be.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
-from itertools import islice
 
 from .addresses import addresses
 from .layout import LITTLE64, Block, Layout
-from .names import Symbol, Symbols, everything, select
+from .names import Symbol, Symbols, decompressed, select, symbols
 from .tables import find_tables
 
 __all__ = ["LITTLE64", "Block", "Layout", "Symbol", "Symbols", "decode", "read_all"]
 
 #: The image's first symbols, one of which is at its first byte.
 _START = ("_text", "_stext", "_start")
+_START_NAMES = frozenset(name.encode() for name in _START)
+_MASK = (1 << 64) - 1
 
 
 def decode(
@@ -58,13 +60,15 @@ def read_all(
 ) -> Symbols | None:
     """Every symbol of a kernel; arguments as in :func:`decode`. None where there are none."""
     starts = (starts,) if isinstance(starts, int) else starts
-    start_names = frozenset(_START)
     for tables in find_tables(block, layout):
-        for number, values in enumerate(addresses(block, tables, starts, layout, vaddr)):
-            if _fits(select(block, tables, values, start_names), starts):
-                # Some can be gone through only once.
-                again = addresses(block, tables, starts, layout, vaddr)
-                return everything(block, tables, next(islice(again, number, None)))
+        names = decompressed(block, tables)
+        if names is None:
+            continue
+        first = [index for index, name in enumerate(names) if name[1:] in _START_NAMES]
+        for values in addresses(block, tables, starts, layout, vaddr):
+            vaddrs = array("Q", (value & _MASK for value in values))
+            if any(vaddrs[index] in starts for index in first):
+                return symbols(names, vaddrs)
     return None
 
 

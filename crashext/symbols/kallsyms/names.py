@@ -15,7 +15,6 @@ from .tables import MOST_NAME, Tables, length_at
 #: What no name has.
 _STRANGE = re.compile(rb"[^!-~]")
 _MOST_NAMES = 64 << 20  # bytes of all names; those of large kernels take 8 MiB
-_MASK = (1 << 64) - 1
 
 
 class Symbol(NamedTuple):
@@ -85,28 +84,29 @@ def _ends_with(name: bytes, token: bytes) -> bool:
     return name.endswith(token) or name == token[1:]
 
 
-def everything(block: Block, tables: Tables, addresses: Iterable[int]) -> Symbols | None:
-    """All of them but those whose names no linker would make: a guest wrote them.
-
-    None where their names have more bytes than those of any kernel.
-    """
+def decompressed(block: Block, tables: Tables) -> list[bytes] | None:
+    """All names, nm's letter in front; None where they have more bytes than those of any kernel."""
     text, at = tables.tokens.text, tables.names
-    parts: list[bytes] = []
+    names: list[bytes] = []
     left = _MOST_NAMES
     for _ in range(tables.count):
         length, start = length_at(block, at)
         at = start + length
-        parts.append(b"".join([text[code] for code in block[start:at]]))
-        left -= len(parts[-1])
+        names.append(b"".join([text[code] for code in block[start:at]]))
+        left -= len(names[-1])
         if left < 0:
             return None
-    vaddrs = array("Q", (address & _MASK for address in addresses))
-    usable = _usable(parts)
+    return names
+
+
+def symbols(names: list[bytes], vaddrs: array[int]) -> Symbols:
+    """All of them but those whose names no linker would make: a guest wrote them."""
+    count, usable = len(names), _usable(names)
     if not all(usable):
-        parts, vaddrs = list(compress(parts, usable)), array("Q", compress(vaddrs, usable))
-    names = b"\0".join(parts).decode("ascii").split("\0") if parts else []
-    kinds = bytearray(part[0] for part in parts)
-    return Symbols([name[1:] for name in names], kinds, vaddrs, tables.count - len(parts))
+        names, vaddrs = list(compress(names, usable)), array("Q", compress(vaddrs, usable))
+    texts = b"\0".join(names).decode("ascii").split("\0") if names else []
+    kinds = bytearray(name[0] for name in names)
+    return Symbols([text[1:] for text in texts], kinds, vaddrs, count - len(names))
 
 
 def _usable(names: Sequence[bytes]) -> Sequence[bool]:
