@@ -10,6 +10,7 @@ from .memory import Structures
 #: Whether the variable at an address can be the one that is meant.
 Sign = Callable[[Structures, int], bool]
 _MOST_NAME = 64
+_FEW = 16  # entries of a table that are looked at
 _MOST_ENTRIES = 255  # CHRDEV_MAJOR_HASH_SIZE, BLKDEV_MAJOR_HASH_SIZE
 _ROOM = 4096  # bytes that per-CPU variables without a type can take
 _MOST_CLOCKS = 64
@@ -142,6 +143,49 @@ def first_is(function: str) -> Sign:
     return test
 
 
+def member_is(struct: str, member: str, function: str) -> Sign:
+    """A structure that has that function in a member."""
+
+    def test(structures: Structures, vaddr: int) -> bool:
+        wanted = structures.vaddr(function)
+        return wanted is not None and structures.member(vaddr, struct, member) == wanted
+
+    return test
+
+
+def kset_of(name: str) -> Sign:
+    """A pointer to the ``struct kset`` of that name."""
+
+    def test(structures: Structures, vaddr: int) -> bool:
+        kset, at = structures.pointer(vaddr), structures.offset("kset", "kobj")
+        return bool(kset) and at is not None and structures.name(kset + at, "kobject", "name") == name
+
+    return test
+
+
+def is_texts(structures: Structures, vaddr: int) -> bool:
+    """Pointers to text that can be printed, or to nothing; one at the least."""
+    found = [structures.pointer(vaddr + n * structures.word) for n in range(_FEW)]
+    names = [structures.text(at, _MOST_NAME) for at in found if at]
+    return None not in found and bool(names) and all(n and n.isprintable() for n in names)
+
+
+def counts_of(table: str) -> Sign:
+    """Numbers of 32 bits, none of them 0 but where a table of pointers has none."""
+
+    def test(structures: Structures, vaddr: int) -> bool:
+        start = structures.vaddr(table)
+        if start is None:
+            return False
+        pairs = [
+            (structures.integer(vaddr + 4 * n, 4), structures.pointer(start + n * structures.word))
+            for n in range(_FEW)
+        ]
+        return all(None not in pair and bool(pair[0]) == bool(pair[1]) for pair in pairs)
+
+    return test
+
+
 def is_list_of_module_types(structures: Structures, vaddr: int) -> bool:
     """``btf_modules``, where any module has types."""
     at, first = structures.offset("btf_module", "list"), structures.pointer(vaddr)
@@ -154,6 +198,17 @@ def is_list_of_module_types(structures: Structures, vaddr: int) -> bool:
 def is_clock(structures: Structures, vaddr: int) -> bool:
     """``tk_core``: a sequence counter and a ``struct timekeeper``, whose first is its clock."""
     return _clock_of(structures, vaddr) is not None
+
+
+def is_other_clock(structures: Structures, vaddr: int) -> bool:
+    """A second ``struct timekeeper`` beside that of ``tk_core``, with the same clock."""
+    core = structures.vaddr("tk_core")
+    if core is None or structures.offset("tk_data", "timekeeper") is not None:
+        return False
+    clock = _clock_of(structures, core)
+    inside = vaddr in (core + before for before in _LOCKS)
+    mine = structures.member(vaddr, "timekeeper", "tkr_mono.clock")
+    return clock is not None and clock == mine and not inside
 
 
 def clocks(structures: Structures) -> dict[str, int]:
