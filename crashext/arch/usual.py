@@ -27,6 +27,7 @@ class Usual:
     privileged: tuple[str, ...] = ()
     image_resources: Resources = MappingProxyType({})
     first_break = "_end"
+    call_entry = ""
     image_magic: tuple[int, bytes] | None = None
     said_placements: tuple[str, ...] = ()
     crash_lacks = ""

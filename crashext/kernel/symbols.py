@@ -24,10 +24,11 @@ class KernelSymbols:
 
     Attributes:
         table: all of them, in the kernel's order.
+        whole: whether it is all that the kernel has: then none lies between two neighbours.
     """
 
-    def __init__(self, table: Symbols) -> None:
-        self.table = table
+    def __init__(self, table: Symbols, *, whole: bool = True) -> None:
+        self.table, self.whole = table, whole
 
     def vaddr(self, *names: str) -> int | None:
         """Run-time address of the first known of ``names``; the first symbol of a name."""

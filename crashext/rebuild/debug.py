@@ -116,7 +116,7 @@ def _data(parts: Parts) -> Iterator[tuple[str, int, int | None]]:
     end = parts.symbols.vaddr("_etext") or 0
     for name, kind, vaddr in zip(table.names, table.kinds, table.vaddrs, strict=True):
         if kind not in _CODE or vaddr >= end > 0:
-            yield name, vaddr, rooms[vaddr]
+            yield name, vaddr, rooms[vaddr] if parts.symbols.whole else None
 
 
 def _in_rodata(parts: Parts) -> Callable[[int], bool]:

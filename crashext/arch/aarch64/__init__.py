@@ -30,6 +30,7 @@ class AArch64(Usual):
     #: arch/arm64/mm/mmu.c, set before anything else is (kernel/head.S).
     placements: tuple[str, ...] = ("kimage_voffset",)
     image_resources: Resources = layout.IMAGE_RESOURCES
+    call_entry = "do_el0_svc"
     symbols: tuple[str, ...] = ("memstart_addr", "vabits_actual")
     image_magic: tuple[int, bytes] | None = (image_header.MAGIC_OFFSET, layout.IMAGE_MAGIC)
     notes_name_tables = False

@@ -13,6 +13,7 @@ from .memory import Structures
 from .wanted import WANTED, Wanted
 
 _MOST_CODE = 64 << 10  # bytes of a function
+_CALLS = 8  # of sys_call_table, that are looked at
 
 
 class Code:
@@ -34,6 +35,16 @@ class Code:
             self._used[vaddr] = self._kernel.arch.addresses(code, vaddr)
         return self._used[vaddr]
 
+    def is_call(self, vaddr: int | None) -> bool:
+        """Whether a system call starts there."""
+        return vaddr in self._calls
+
+    @cached_property
+    def _calls(self) -> frozenset[int]:
+        table = self._symbols.table
+        pairs = zip(table.names, table.vaddrs, strict=True)
+        return frozenset(vaddr for name, vaddr in pairs if "sys_" in name)
+
     @cached_property
     def _places(self) -> Mapping[str, list[int]]:
         """By name; compilers add to it what they made of it: ``.isra.0``."""
@@ -54,6 +65,17 @@ def used(structures: Structures, code: Code, known: Mapping[str, int]) -> Iterat
         if len(fit) == 1:
             taken.add(fit[0])
             yield wanted.name, fit[0]
+    calls = [at for at in code.used_by(structures.kernel.arch.call_entry) or () if at not in taken]
+    tables = [at for at in calls if _is_call_table(structures, code, at)]
+    if len(tables) == 1:
+        yield "sys_call_table", tables[0]
+
+
+def _is_call_table(structures: Structures, code: Code, vaddr: int) -> bool:
+    return all(
+        code.is_call(structures.pointer(vaddr + number * structures.word))
+        for number in range(_CALLS)
+    )
 
 
 def _candidates(code: Code, wanted: Wanted) -> frozenset[int]:

@@ -58,7 +58,7 @@ def completed(kernel: Kernel, symbols: KernelSymbols) -> Completed:
     table = _joined(symbols.table, search.found, kernel.runs)
     last = max(table.vaddrs, default=0)
     about = bounds(kernel, search.vaddr, last) | search.about
-    return Completed(KernelSymbols(table), about, tuple(search.notes()))
+    return Completed(KernelSymbols(table, whole=False), about, tuple(search.notes()))
 
 
 class _Search:

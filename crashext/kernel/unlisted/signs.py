@@ -67,6 +67,16 @@ def named(struct: str, member: str, *names: str, pointer: bool = False) -> Sign:
     return test
 
 
+def cache(name: str) -> Sign:
+    """A pointer to the ``struct kmem_cache`` of that name."""
+
+    def test(structures: Structures, vaddr: int) -> bool:
+        at = structures.pointer(vaddr)
+        return bool(at) and structures.name(at, "kmem_cache", "name") == name
+
+    return test
+
+
 def text(*starts: str) -> Sign:
     """A pointer to text that starts so; to any that can be printed without ``starts``."""
 
@@ -158,7 +168,9 @@ def kset_of(name: str) -> Sign:
 
     def test(structures: Structures, vaddr: int) -> bool:
         kset, at = structures.pointer(vaddr), structures.offset("kset", "kobj")
-        return bool(kset) and at is not None and structures.name(kset + at, "kobject", "name") == name
+        if not kset or at is None:
+            return False
+        return structures.name(kset + at, "kobject", "name") == name
 
     return test
 

@@ -15,7 +15,8 @@ _MOST = 1 << 31
 def resolve(expression: Expression, names: Names, place: Place, read: Read) -> Shape | None:
     """The type of a variable, if the kernel has it and it fits into its place.
 
-    None for a type that BTF lacks, that has no size, or that is larger than its room.
+    None for a type that BTF lacks, that has no size, or that is larger than its room. An array
+    whose length would have to be measured has none where the room is unknown.
     """
     most = _MOST if place.room is None else min(place.room, _MOST)
     base = names.find(expression)
@@ -24,7 +25,11 @@ def resolve(expression: Expression, names: Names, place: Place, read: Read) -> S
     size = names.size(base)
     wraps: list[Wrap] = []
     for prefix in reversed(expression.prefixes):
-        if isinstance(prefix, Length):
+        if isinstance(prefix, Length) and prefix.how and place.room is None and size:
+            if prefix is not expression.prefixes[0]:
+                return None
+            wraps.append(None)
+        elif isinstance(prefix, Length):
             count = _count(prefix, names, place, size, read) if size else None
             if count is None or size is None:
                 return None
