@@ -250,8 +250,8 @@ class Architecture(Protocol):
         notes_name_tables: whether the notes of a dump say which page tables a vCPU uses.
         image_resources: by which its kernels say in /proc/iomem where parts of the image lie.
         first_break: the linker's symbol that ``init_mm.brk`` starts as (setup_arch()), "" for none.
-        call_entry: the function that takes system calls out of ``sys_call_table``; "" for none whose
-            instructions :meth:`addresses` reads.
+        call_entry: the function that takes system calls out of ``sys_call_table``; "" where
+            :meth:`addresses` reads no instructions.
         privileged: those of its checks that no program in the guest can forge, since they look
             at physical memory that programs never get.
         said_placements: keys of VMCOREINFO that say where the kernel lies: what the search found

@@ -70,10 +70,10 @@ def take_apart(kernel: Kernel) -> Parts:
             "the kernel's own symbol table (kallsyms) is not in the dump, or damaged: "
             "there is nothing to make a vmlinux of"
         )
-    symbols, about, notes = completed(kernel, symbols)
+    symbols, about, found, notes = completed(kernel, symbols)
     extent = _extent(kernel, symbols, about)
     missing = list(notes)
-    btf, modules = _types(kernel, symbols, missing)
+    btf, modules = _types(kernel, symbols, found, missing)
 
     def bound(*names: str) -> int | None:
         known = symbols.vaddr(*names)  # 0 is where some kernels' per-CPU area starts
@@ -98,10 +98,10 @@ def _extent(kernel: Kernel, symbols: KernelSymbols, about: Mapping[str, int]) ->
 
 
 def _types(
-    kernel: Kernel, symbols: KernelSymbols, missing: list[str]
+    kernel: Kernel, symbols: KernelSymbols, found: Btf | None, missing: list[str]
 ) -> tuple[Btf | None, list[ModuleTypes]]:
     try:
-        btf = find_types(kernel, symbols)
+        btf = found or find_types(kernel, symbols)
     except TypesError as error:
         missing.append(f"types: {error}")
         return None, []

@@ -29,10 +29,11 @@ _ANCHORS = (
     "schedule_timeout_uninterruptible",
     "unregister_chrdev_region",
 )
-_MOST_PLACES = 16  # at which one of these names stands
+_MOST_PLACES = 4  # at which one of these names stands, and which may be a record of it
 #: Bytes from a record to its name, which lies behind: tables and names have less than 1 MiB.
 _REACH = 2 << 20
-_MOST = 1 << 18  # records
+_MOST = 1 << 16  # records before a place, and behind; no kernel has more
+_MOST_READ = 1 << 19  # records, whatever a guest makes look like some
 _FEWEST_AGREE, _MOST_ASTRAY = 64, 50  # functions, and one in so many
 _NAME = re.compile(rb"[!-~]{1,511}\0")
 
@@ -70,11 +71,15 @@ def read_exports(block: Block, vaddr: int, functions: Functions, layout: Layout)
     ``functions`` tells the addresses that kallsyms has for a name, in whatever number. An export
     that kallsyms has elsewhere is left out.
     """
+    left = _MOST_READ
     for name_at in _places(block):
         for form in _forms(layout):
             reader = _Reader(block, vaddr, layout, form)
-            for record_at in reader.records_of(name_at):
+            for record_at in reader.records_of(name_at)[:_MOST_PLACES]:
                 records = reader.around(record_at)
+                left -= len(records)
+                if left < 0:
+                    return None
                 found = _believed(records, functions)
                 if found is not None:
                     return Exports(found, list(_tables(records, vaddr, form.size)))
@@ -141,16 +146,16 @@ class _Reader:
         raw = block[at : at + form.size]
         if form.relative:
             places = range(at + self._vaddr, at + self._vaddr + form.size, 4)
-            values = [p + v & self._mask for p, v in zip(places, self._ints(raw), strict=True)]
+            values = [
+                p + v & self._mask
+                for p, v in zip(places, self._layout.numbers("i", raw), strict=True)
+            ]
         else:
             values = list(self._layout.words(raw))
         name = self._name(values[1] - self._vaddr)
         if name is None or (form.fields == 3 and not self._is_namespace(values[2])):
             return None
         return _Record(at, name, values[0])
-
-    def _ints(self, raw: Block) -> Sequence[int]:
-        return self._layout.numbers("i", raw)
 
     def _name(self, at: int) -> bytes | None:
         if not 0 <= at < len(self._block):

@@ -28,15 +28,16 @@ def bounds(kernel: Kernel, vaddr: Callable[..., int | None], last: int) -> dict[
     found["_end"] = vaddr("_end") or -(-(last + 1) // _PAGE) * _PAGE
     if text_end is None:
         return found
-    constant = next(
-        (r for r in kernel.runs if not r.writable and r.vaddr <= text_end < r.end), None
-    )
-    if constant is not None:
-        found.update({"__start_rodata": text_end, "__end_rodata": constant.end})
-    start = _data_start(kernel, vaddr, text_end, freed)
-    if start is not None:
+    constant = [run for run in kernel.runs if not run.writable and run.end > text_end]
+    # Where code and constants have equal rights, they are in one run.
+    constant.sort(key=lambda run: run.executable)
+    if constant:
+        start = max(text_end, constant[0].vaddr)
+        found.update({"__start_rodata": start, "__end_rodata": constant[0].end})
+    data = _data_start(kernel, vaddr, text_end, freed)
+    if data is not None:
         end = vaddr("_edata", "__bss_start") or found["_end"]
-        found.update({"_sdata": start, "_edata": end, "__init_end": start})
+        found.update({"_sdata": data, "_edata": end, "__init_end": data})
         found.update({"__bss_start": end, "__bss_stop": found["_end"]})
     return found
 

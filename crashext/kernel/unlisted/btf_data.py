@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from ...dumps.base import ByteOrder
 from ...errors import TypesError
@@ -20,12 +21,21 @@ _MOST_FOUND = 4
 _KNOWN = ("task_struct", "mm_struct", "list_head")
 
 
-def find_btf(copy: Copy, byte_order: ByteOrder) -> tuple[int, int] | None:
-    """Where a kernel's types start and end; None where there are none, or more than one."""
+class Types(NamedTuple):
+    """A kernel's types, and where they start and end."""
+
+    btf: Btf
+    start: int
+    end: int
+
+
+def find_btf(copy: Copy, byte_order: ByteOrder) -> Types | None:
+    """A kernel's types in a copy of its memory; None where there are none, or several."""
     found = []
     for at, size in _candidates(copy, byte_order):
-        if _is_kernels(bytes(copy.block[at : at + size])):
-            found.append((copy.vaddr + at, copy.vaddr + at + size))
+        btf = _kernels(bytes(copy.block[at : at + size]))
+        if btf is not None:
+            found.append(Types(btf, copy.vaddr + at, copy.vaddr + at + size))
         if len(found) > 1:
             return None
     return found[0] if found else None
@@ -46,10 +56,10 @@ def _candidates(copy: Copy, byte_order: ByteOrder) -> Iterator[tuple[int, int]]:
         at = block.find(start, at + 1)
 
 
-def _is_kernels(data: bytes) -> bool:
+def _kernels(data: bytes) -> Btf | None:
     try:
         btf = Btf(data)
         btf.check()
-        return all(btf.sizeof(name) for name in _KNOWN)
+        return btf if all(btf.sizeof(name) for name in _KNOWN) else None
     except TypesError:
-        return False
+        return None

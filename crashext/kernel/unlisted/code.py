@@ -13,6 +13,8 @@ from .memory import Structures
 from .wanted import WANTED, Wanted
 
 _MOST_CODE = 64 << 10  # bytes of a function
+_MOST_PARTS = 16  # of a function
+_MOST_CANDIDATES = 256
 _CALLS = 8  # of sys_call_table, that are looked at
 
 
@@ -25,7 +27,7 @@ class Code:
 
     def used_by(self, name: str) -> frozenset[int] | None:
         """What the function uses, in whatever parts it was compiled; None where there is none."""
-        places = self._places.get(name)
+        places = self._places.get(name, [])[:_MOST_PARTS]
         return None if not places else frozenset().union(*map(self._used_at, places))
 
     def _used_at(self, vaddr: int) -> frozenset[int]:
@@ -61,6 +63,8 @@ def used(structures: Structures, code: Code, known: Mapping[str, int]) -> Iterat
         if structures.vaddr(wanted.name) is not None:
             continue
         candidates = _candidates(code, wanted) - taken
+        if len(candidates) > _MOST_CANDIDATES:
+            continue
         fit = [vaddr for vaddr in candidates if wanted.sign(structures, vaddr)]
         if len(fit) == 1:
             taken.add(fit[0])

@@ -32,6 +32,8 @@ _DATA = "init_task"
 #: Of VMCOREINFO's SYMBOL() lines those with a pointer's value (VMCOREINFO_SYMBOL_ARRAY, with
 #: SPARSEMEM_EXTREME), and with what is a part of ``node_states``.
 _NO_SYMBOLS = frozenset(("mem_section", "node_online_map"))
+#: What VMCOREINFO calls the kernel's own top-level table, whatever its symbol is.
+_TABLE = "swapper_pg_dir"
 _MOST_IMAGE = 1 << 28  # bytes
 
 
@@ -41,24 +43,26 @@ class Completed(NamedTuple):
     Attributes:
         symbols: all of them.
         bounds: about where sections start and end, by the linker's names.
+        btf: the kernel's types, where they were found and are sound.
         notes: what is missing, and what there is in place of it, in words.
     """
 
     symbols: KernelSymbols
     bounds: Mapping[str, int]
+    btf: Btf | None
     notes: tuple[str, ...]
 
 
 def completed(kernel: Kernel, symbols: KernelSymbols) -> Completed:
     """``symbols`` as they are where kallsyms has all of them, else with what else memory tells."""
     if symbols.vaddr(_DATA) is not None:
-        return Completed(symbols, {}, ())
+        return Completed(symbols, {}, None, ())
     search = _Search(kernel, symbols)
     search.run()
     table = _joined(symbols.table, search.found, kernel.runs)
     last = max(table.vaddrs, default=0)
     about = bounds(kernel, search.vaddr, last) | search.about
-    return Completed(KernelSymbols(table, whole=False), about, tuple(search.notes()))
+    return Completed(KernelSymbols(table, whole=False), about, search.btf, tuple(search.notes()))
 
 
 class _Search:
@@ -70,7 +74,7 @@ class _Search:
         self.about: dict[str, int] = {}
         self._counts: dict[str, int] = {}
         self._exports: Exports | None = None
-        self._btf: Btf | None = None
+        self.btf: Btf | None = None
 
     def vaddr(self, *names: str) -> int | None:
         """Of the first of ``names`` that is known by now."""
@@ -83,9 +87,9 @@ class _Search:
             self._read_tables(copy)
             self._read_texts(copy)
         self._add("VMCOREINFO", self._told())
-        if self._btf is not None:
-            structures = Structures(self.kernel, self._btf, self.vaddr)
-            per_cpu = per_cpu_symbols(self._btf, self.found)
+        if self.btf is not None:
+            structures = Structures(self.kernel, self.btf, self.vaddr)
+            per_cpu = per_cpu_symbols(self.btf, self.found)
             if per_cpu is not None:
                 self._add("BTF", per_cpu.vaddrs)
                 self.about["__per_cpu_end"] = structures.last_per_cpu = per_cpu.end
@@ -105,10 +109,10 @@ class _Search:
             if self._exports is not None:
                 self._add("the exports", self._exports.vaddrs)
                 self._add("the exports", dict(_bounds(self._exports)))
-        types = find_btf(copy, arch.byte_order) if self._btf is None else None
+        types = find_btf(copy, arch.byte_order) if self.btf is None else None
         if types is not None:
-            self._btf = _btf(copy, types)
-            self._add("BTF", {"__start_BTF": types[0], "__stop_BTF": types[1]})
+            self.btf = types.btf
+            self._add("BTF", {"__start_BTF": types.start, "__stop_BTF": types.end})
 
     def _read_texts(self, copy: Copy) -> None:
         kernel = self.kernel
@@ -125,7 +129,9 @@ class _Search:
         said = parse(self.kernel.vmcoreinfo or b"").symbols
         start = self.kernel.start or 0
         inside = range(start, start + _MOST_IMAGE)
-        return {n: v for n, v in said.items() if v in inside and n not in _NO_SYMBOLS}
+        found = {n: v for n, v in said.items() if v in inside and n not in _NO_SYMBOLS}
+        table = found.pop(_TABLE, None)
+        return found if table is None else {self.kernel.arch.top_tables[0]: table, **found}
 
     def _follow(self, structures: Structures) -> None:
         self._add("structures", own_space(structures))
@@ -153,11 +159,6 @@ class _Search:
             "data symbols: the kernel has functions alone in kallsyms (no CONFIG_KALLSYMS_ALL)"
             + (f"; {counts}" if counts else "")
         )
-
-
-def _btf(copy: Copy, types: tuple[int, int]) -> Btf:
-    start, end = (vaddr - copy.vaddr for vaddr in types)
-    return Btf(bytes(copy.block[start:end]))
 
 
 def _bounds(exports: Exports) -> Iterator[tuple[str, int]]:
