@@ -21,6 +21,9 @@ _HISTORY = re.compile(r"\$\d+ = ")
 _OWN = re.compile(r"\b(?:0x)?(?:5555[0-9a-f]{8}|7fff[0-9a-f]{8})\b")
 #: A flag of crash's kernel_table (defs.h), shown by ``help -k``.
 _DWARF_UNWIND_EH_FRAME = 0x400000
+_NO_VARIABLE = re.compile(
+    r"p: gdb request failed: p \w+|refused: ObjectNotFoundError: could not find '\w+'"
+)
 _SOURCE = r"[\w./+-]+\.[chS]"
 
 
@@ -97,6 +100,20 @@ def _entries(answer: str) -> str:
     return re.sub(r'^"(?:\[v\w+\])?"$', "", whole, flags=re.M)
 
 
+def _untyped(pair: Pair) -> Pair:
+    """Where the made one has no answer to one variable, or to some of several."""
+    debug, made = pair
+    if _NO_VARIABLE.fullmatch(made.strip()) and debug:
+        return "", ""
+    try:
+        one, other = json.loads(debug), json.loads(made)
+        known = {name: value for name, value in one.items() if other[name] is not None}
+        lacking = {name: value for name, value in other.items() if value is not None}
+    except (ValueError, AttributeError, KeyError):
+        return pair
+    return json.dumps(known), json.dumps(lacking)
+
+
 def _nothing(pair: Pair) -> Pair:
     """What is left of answers that are there and have nothing in common."""
     return ("", "") if all(pair) else pair
@@ -139,6 +156,15 @@ KINDS: Mapping[str, Kind] = {
     "pid": Kind(
         "`struct pid`, which crash before 8.0.4 is shown in another way",
         _dropped(r"(?<=struct upid numbers)\[\d*\]"),
+    ),
+    "untyped": Kind("variables whose type BTF does not have, such as a nameless one", _untyped),
+    "lengths": Kind(
+        "a text that C leaves without a length has the one that it has",
+        _dropped(r"(?<= = )0x[0-9a-f]+ <\w+> (?=\")", r"\\n\"$", r"\"$|\.\.\.$"),
+    ),
+    "ends": Kind(
+        "where a variable ends that has no size in kallsyms: an address behind it is named or not",
+        _dropped(r" <\w+\+\d+>"),
     ),
     "labels": Kind(
         "frames named after a label inside of the function, or with a compiler's suffix",

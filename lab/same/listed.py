@@ -24,6 +24,9 @@ _CRASH = {
     """,
     "symbols": "sym -l; sym -q kmem_cache_alloc; sym -q rcu_; p kallsyms_names",
     "sections": "sym -l; sym -q rcu_",
+    "untyped": "p tk_core",
+    "lengths": "p linux_banner",
+    "ends": "p -d init_mm",
     "debug information": """
         help -s; gdb info source; gdb info types ^list_head$; gdb info variables ^jiffies
     """,
@@ -34,6 +37,9 @@ _DRGN = {
     "empty arrays": "init_task, formatted; objects, formatted; members of structures",
     "aliases": "init_task, formatted; objects, formatted",
     "sizes": "symbols by address",
+    "untyped": """
+        loadavg, uptime; ktime_get_seconds; for_each_user; types and addresses of variables
+    """,
     "entries": "functions; for_each_vma",
     "unwinding": "stack pointers of frames",
 }

@@ -51,6 +51,9 @@ EXAMPLES = {
         '[[16, ["x", 8]], [32, ["label", 30]], [48, ["b", 48]]]',
         '[[16, ["x", 8]], [32, ["z", 10]], [48, ["b", 48]]]',
     ),
+    "untyped": ("tk_core = 1", "p: gdb request failed: p tk_core", "tk_core = 2"),
+    "lengths": ('a = 0x10 <a> "abc"', 'a = "abc"', 'a = "abd"'),
+    "ends": ("a = 0x10 <init_mm+8>", "a = 0x10", "a = 0x18"),
     "aliases": (
         "(void *)__end_rodata+0x0 = 0x1000", "(void *)init_stack+0x0 = 0x1000",
         "(void *)init_stack+0x0 = 0x2000",
