@@ -19,8 +19,9 @@ from crashext.rebuild.globals.table import Source, series_of
 from .debug_kernel import DebugKernel, Seen
 from .global_lengths import Lengths
 
-#: Variables that are an assembler's or a linker script's: no debug information has them.
-BY_HAND = {"jiffies": "volatile unsigned long"}
+#: Variables that are an assembler's or a linker script's, which no debug information has, and of
+#: types without a name.
+BY_HAND = {"jiffies": "volatile unsigned long", "tk_core": "struct {seq,timekeeper}"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@
 | ``[*]X`` | likewise, up to the next symbol |
 | ``const X`` ``volatile X`` | |
 | ``struct N`` ``union N`` ``enum N`` ``N`` ``void`` | N is a typedef or a number's type |
+| ``struct {a,b}`` | the structure without a name that has these members and no others |
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ _TOKEN = re.compile(
     r"|\[(?P<enumerator>[A-Za-z_]\w*)(?P<more>[+-]\d{1,6})?\]"
     r"|(?P<qualifier>const|volatile) "
 )
-_BASE = re.compile(r"(?:(struct|union|enum) )?([A-Za-z_]\w*(?: [A-Za-z_]\w*)*)")
+_BASE = re.compile(
+    r"(?:(struct|union|enum) )?([A-Za-z_]\w*(?: [A-Za-z_]\w*)*)|(struct) (\{\w+(?:,\w+)*\})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,8 @@ def parse(text: str) -> Expression:
     base = _BASE.fullmatch(text, at)
     if base is None:
         raise ValueError(f"no type: {text!r}")
-    return Expression(tuple(prefixes), base[1] or "", base[2])  # type: ignore[arg-type]
+    keyword, name = base[1] or base[3] or "", base[2] or base[4]
+    return Expression(tuple(prefixes), keyword, name)  # type: ignore[arg-type]
 
 
 def _prefix(token: re.Match[str]) -> Qualifier | Length:

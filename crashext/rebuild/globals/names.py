@@ -46,6 +46,8 @@ class Names:
         """
         if expression.name == "void" and not expression.keyword:
             return 0
+        if expression.name.startswith("{"):
+            return self._nameless(tuple(expression.name.strip("{}").split(",")))
         name = expression.name.encode()
         known = self._all[expression.keyword]
         found = known.get(name)
@@ -63,6 +65,19 @@ class Names:
         if name not in self._enumerators:
             self._enumerators[name] = self.btf.enumerator(name)
         return self._enumerators[name]
+
+    def _nameless(self, members: tuple[str, ...]) -> int | None:
+        """The only structure without a name that has these members."""
+        btf = self.btf
+        # By the number of members first: few have to be looked at.
+        found = [
+            type_id
+            for type_id in btf.ids(Kind.STRUCT)
+            if btf.count(type_id) == len(members)
+            and not btf.words[btf.at(type_id)]
+            and tuple(member.name for member in btf.type(type_id).members) == members
+        ]
+        return found[0] if len(found) == 1 else None
 
     @cached_property
     def _all(self) -> dict[str, dict[bytes, int]]:

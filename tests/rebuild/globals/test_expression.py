@@ -18,6 +18,7 @@ TEXTS = {
         (Length(1, "NR_ZONES"), Length(how="[.]"), "pointer", "volatile"), "union", "u"
     ),
     "[A-1][]enum e": Expression((Length(-1, "A"), Length(how="[]")), "enum", "e"),
+    "struct {seq,timekeeper}": Expression((), "struct", "{seq,timekeeper}"),
     "[$]const char": Expression((Length(how="[$]"), "const"), "", "char"),
     "[*]const *const char": Expression(
         (Length(how="[*]"), "const", "pointer", "const"), "", "char"

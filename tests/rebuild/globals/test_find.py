@@ -97,11 +97,15 @@ def test_plain_types() -> None:
 @pytest.mark.parametrize(
     ("name", "room"),
     [("number", 3), ("number", 0), ("unknown", 64), ("undefined", 64), ("many", 1 << 40),
-     ("huge", 1 << 20), ("list", 7), ("list", None), ("many", None), ("huge", None),
+     ("huge", 1 << 20), ("list", 7), ("many", None), ("huge", None),
      ("absent", 64)],
 )  # fmt: skip
 def test_what_does_not_fit_is_left_out(name: str, room: int | None) -> None:
     assert found(name, room) is None
+
+
+def test_where_no_neighbour_tells_a_length_there_is_none() -> None:
+    assert found("list", None) == ((None, "const"), "pair")
 
 
 def test_measured_lengths() -> None:
