@@ -163,6 +163,16 @@ def member_is(struct: str, member: str, function: str) -> Sign:
     return test
 
 
+def protocol(handler: str, name: str) -> Sign:
+    """A variable of IPv6; since 6.9 they are members of ``net_hotdata``, and no symbols."""
+    is_one = member_is("inet6_protocol", "handler", handler)
+
+    def test(structures: Structures, vaddr: int) -> bool:
+        return structures.offset("net_hotdata", name) is None and is_one(structures, vaddr)
+
+    return test
+
+
 def kset_of(name: str) -> Sign:
     """A pointer to the ``struct kset`` of that name."""
 

@@ -27,7 +27,6 @@ class Wanted:
 #: Flags of the roots of trees: since 4.20, since 6.5 (kernel/irq/irqdesc.c).
 _GFP_KERNEL, _MAPLE_TREE = 0xCC0, 0x303
 _OPERATIONS = "file_operations"
-_PROTOCOL = "inet6_protocol"
 
 # fmt: off
 #: What comes first helps to tell what comes later.
@@ -105,8 +104,8 @@ WANTED = (
            signs.member_is(_OPERATIONS, "mmap", "shm_mmap"), 1),
     Wanted("shm_file_operations", "do_shmat", signs.member_is(_OPERATIONS, "mmap", "shm_mmap"), 1),
     # Networks and programs.
-    Wanted("tcpv6_protocol", "tcpv6_exit", signs.member_is(_PROTOCOL, "handler", "tcp_v6_rcv"), 1),
-    Wanted("udpv6_protocol", "udpv6_exit", signs.member_is(_PROTOCOL, "handler", "udpv6_rcv"), 1),
+    Wanted("tcpv6_protocol", "tcpv6_exit", signs.protocol("tcp_v6_rcv", "tcpv6_protocol"), 1),
+    Wanted("udpv6_protocol", "udpv6_exit", signs.protocol("udpv6_rcv", "udpv6_protocol"), 1),
     Wanted("map_idr", "bpf_map_free_id bpf_map_get_curr_or_next", signs.is_idr),
     Wanted("prog_idr", "bpf_prog_free_id bpf_prog_by_id bpf_prog_get_curr_or_next", signs.is_idr),
 )
