@@ -197,10 +197,11 @@ def test_forged_tables_cost_little(kind: str) -> None:
     started = process_time()
     assert kallsyms.decode(block, TEXT, WANTED) == {}
     assert process_time() - started < 1.5
+    end = block[-(4 << 20) :]  # tracing takes its time
     tracemalloc.start()
     try:
-        assert kallsyms.decode(block, TEXT, WANTED) == {}
-        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+        assert kallsyms.decode(end, TEXT, WANTED) == {}
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
     finally:
         tracemalloc.stop()
 
