@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import pairwise
+from types import MappingProxyType
 
 from ..locate.image.identify import RODATA_MAX, read_only
 from ..symbols.kallsyms import Block, Layout, Symbols, read_all
 from ..vmcoreinfo import parse
 from .kernel import Kernel
 
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 _PREFIX = "kallsyms_"
 _INDEX_SIZE = 512  # bytes of kallsyms_token_index
 _MOST_TABLES = 64 << 20
@@ -25,10 +27,13 @@ class KernelSymbols:
     Attributes:
         table: all of them, in the kernel's order.
         whole: whether it is all that the kernel has: then none lies between two neighbours.
+        sizes: bytes of variables that say themselves where they end.
     """
 
-    def __init__(self, table: Symbols, *, whole: bool = True) -> None:
-        self.table, self.whole = table, whole
+    def __init__(
+        self, table: Symbols, *, whole: bool = True, sizes: Mapping[str, int] = _NOTHING
+    ) -> None:
+        self.table, self.whole, self.sizes = table, whole, sizes
 
     def vaddr(self, *names: str) -> int | None:
         """Run-time address of the first known of ``names``; the first symbol of a name."""

@@ -112,11 +112,11 @@ def _data(parts: Parts) -> Iterator[tuple[str, int, int | None]]:
 
     Where .data holds a trampoline, as from Linux 7 on, all of its symbols are said to be code.
     """
-    rooms, table = parts.symbols.rooms, parts.symbols.table
-    end = parts.symbols.vaddr("_etext") or 0
+    symbols = parts.symbols
+    rooms, table, end = symbols.rooms, symbols.table, symbols.vaddr("_etext") or 0
     for name, kind, vaddr in zip(table.names, table.kinds, table.vaddrs, strict=True):
         if kind not in _CODE or vaddr >= end > 0:
-            yield name, vaddr, rooms[vaddr] if parts.symbols.whole else None
+            yield name, vaddr, rooms[vaddr] if symbols.whole else symbols.sizes.get(name)
 
 
 def _in_rodata(parts: Parts) -> Callable[[int], bool]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import takewhile
 
 from ..kernel import Kernel
 from ..symbols import KernelSymbols
@@ -15,7 +16,7 @@ from .wanted import WANTED, Wanted
 _MOST_CODE = 64 << 10  # bytes of a function
 _MOST_PARTS = 16  # of a function
 _MOST_CANDIDATES = 256
-_CALLS = 8  # of sys_call_table, that are looked at
+_FEWEST_CALLS, _MOST_CALLS = 64, 4096  # in sys_call_table
 
 
 class Code:
@@ -69,17 +70,18 @@ def used(structures: Structures, code: Code, known: Mapping[str, int]) -> Iterat
         if len(fit) == 1:
             taken.add(fit[0])
             yield wanted.name, fit[0]
-    calls = [at for at in code.used_by(structures.kernel.arch.call_entry) or () if at not in taken]
-    tables = [at for at in calls if _is_call_table(structures, code, at)]
-    if len(tables) == 1:
-        yield "sys_call_table", tables[0]
 
 
-def _is_call_table(structures: Structures, code: Code, vaddr: int) -> bool:
-    return all(
-        code.is_call(structures.pointer(vaddr + number * structures.word))
-        for number in range(_CALLS)
-    )
+def call_table(structures: Structures, code: Code) -> tuple[int, int] | None:
+    """``sys_call_table`` and its bytes: pointers to system calls, as far as there are some."""
+    found = []
+    for vaddr in code.used_by(structures.kernel.arch.call_entry) or ():
+        places = range(vaddr, vaddr + _MOST_CALLS * structures.word, structures.word)
+        calls = takewhile(lambda at: code.is_call(structures.pointer(at)), places)
+        count = sum(1 for _ in calls)
+        if count >= _FEWEST_CALLS:
+            found.append((vaddr, count * structures.word))
+    return found[0] if len(found) == 1 else None
 
 
 def _candidates(code: Code, wanted: Wanted) -> frozenset[int]:

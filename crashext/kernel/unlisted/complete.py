@@ -19,7 +19,7 @@ from ..symbols import KernelSymbols
 from .blocks import Copy, read_only_blocks
 from .bounds import bounds
 from .btf_data import find_btf
-from .code import Code, used
+from .code import Code, call_table, used
 from .memory import Structures
 from .own_space import own_space
 from .per_cpu import per_cpu_symbols
@@ -34,6 +34,7 @@ _DATA = "init_task"
 _NO_SYMBOLS = frozenset(("mem_section", "node_online_map"))
 #: What VMCOREINFO calls the kernel's own top-level table, whatever its symbol is.
 _TABLE = "swapper_pg_dir"
+_CALLS = "sys_call_table"
 _MOST_IMAGE = 1 << 28  # bytes
 
 
@@ -62,7 +63,12 @@ def completed(kernel: Kernel, symbols: KernelSymbols) -> Completed:
     table = _joined(symbols.table, search.found, kernel.runs)
     last = max(table.vaddrs, default=0)
     about = bounds(kernel, search.vaddr, last) | search.about
-    return Completed(KernelSymbols(table, whole=False), about, search.btf, tuple(search.notes()))
+    return Completed(
+        KernelSymbols(table, whole=False, sizes=search.sizes),
+        about,
+        search.btf,
+        tuple(search.notes()),
+    )
 
 
 class _Search:
@@ -72,6 +78,7 @@ class _Search:
         self.kernel, self.symbols = kernel, symbols
         self.found: dict[str, int] = {}
         self.about: dict[str, int] = {}
+        self.sizes: dict[str, int] = {}
         self._counts: dict[str, int] = {}
         self._exports: Exports | None = None
         self.btf: Btf | None = None
@@ -119,6 +126,7 @@ class _Search:
         banner = find_banner(copy, kernel.location.banner)
         if banner is not None:
             self._add("text", {"linux_banner": banner})
+            self.sizes["linux_banner"] = len(kernel.location.banner or "") + len("\n\0")
         build_id = kernel.location.build_id or parse(kernel.vmcoreinfo or b"").build_id
         notes = find_notes(copy, build_id, kernel.arch.byte_order)
         if notes is not None:
@@ -139,6 +147,10 @@ class _Search:
         code = Code(self.kernel, self.symbols)
         for name, vaddr in used(structures, code, self.found):
             self._add("code that uses them", {name: vaddr})
+        table = call_table(structures, code)
+        if table is not None:
+            self._add("code that uses them", {_CALLS: table[0]})
+            self.sizes[_CALLS] = table[1]
         self._add("structures", clocks(structures))
 
     @cached_property
