@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 from .. import __version__
-from ..symbols.btf import Btf
+from ..symbols.btf import Btf, Func
 from .clock import ticks_per_second
 from .dwarf import DebugInfo, debug_info
+from .elf.marks import is_mark
 from .globals import globals_of
 from .parts import Parts
 from .shape import Function, Shape, Variable
@@ -134,11 +136,24 @@ def _in_rodata(parts: Parts) -> Callable[[int], bool]:
 
 
 def _functions(parts: Parts, btf: Btf) -> Iterator[Function]:
-    """Those whose names are symbols of code, and of one function only."""
+    """Those whose names are symbols of code, and of one function only.
+
+    Before pahole 1.18 BTF has no functions, but crash finds its way by some: all of .text, then.
+    """
     known, rooms, first = parts.symbols.unique, parts.symbols.rooms, parts.extent.start
     sizes = parts.sizes
-    for name, type_id in btf.functions():
+    typed = iter(btf.functions())
+    named = next(typed, None)
+    known_types = _untyped(parts) if named is None else chain((named,), typed)
+    for name, type_id in known_types:
         vaddr = known.get(name, 0)
         if vaddr >= first:
             start = parts.linked(vaddr)
             yield Function(name, type_id, start, start + sizes.get(vaddr, rooms[vaddr]))
+
+
+def _untyped(parts: Parts) -> Iterator[Func]:
+    sizes, table = parts.sizes, parts.symbols.table
+    for name, vaddr in zip(table.names, table.vaddrs, strict=True):
+        if sizes.get(vaddr) and not is_mark(name):
+            yield Func(name, 0)

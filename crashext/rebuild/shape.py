@@ -38,7 +38,10 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function: ``type_id`` is of its BTF_KIND_FUNC; addresses as linked, ``end`` behind it."""
+    """A function: ``type_id`` is of its BTF_KIND_FUNC, 0 where BTF has none.
+
+    Addresses are as linked, ``end`` behind it.
+    """
 
     name: str
     type_id: int

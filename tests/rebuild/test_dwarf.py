@@ -198,6 +198,26 @@ def test_functions_with_odd_places_are_left_out(btf: Btf, tmp_path: Path) -> Non
     assert "type = int (struct task *, int, ...)" in text
 
 
+def test_functions_that_btf_has_not(btf: Btf, tmp_path: Path) -> None:
+    """Before pahole 1.18: where they are is known, their types are not."""
+    functions = [Function("start_kernel", 0, TEXT, TEXT + 64), *placed(btf)]
+    path = write_elf(tmp_path / "vmlinux", made([btf], [], functions))
+    with path.open("rb") as file:
+        dies = ELFFile(file).get_dwarf_info().iter_CUs().__next__().iter_DIEs()
+        found = {
+            die.attributes["DW_AT_name"].value: die.attributes
+            for die in dies
+            if die.tag == "DW_TAG_subprogram"
+        }
+    unknown = found.pop(b"start_kernel")
+    assert (unknown["DW_AT_low_pc"].value, unknown["DW_AT_high_pc"].value) == (TEXT, 64)
+    assert "DW_AT_prototyped" not in unknown
+    assert len(found) == len(functions) - 1
+    assert f'Symbol "start_kernel" is a function at address {TEXT:#x}' in gdb(
+        path, "info address start_kernel"
+    )
+
+
 def test_modules_come_after_the_kernel(tmp_path: Path) -> None:
     """A module's structure of the same name does not hide the kernel's."""
     base = everything()

@@ -107,6 +107,7 @@ class Abbrev(IntEnum):
     VARIABLE_VALUE = 39  # BIIQ
     ENUMERATOR_WIDE = 40  # BIQ
     RANGE_NONE = 41  # BB
+    FUNCTION_UNKNOWN = 42  # BIPI
 
 
 class _Entry(NamedTuple):
@@ -160,6 +161,10 @@ _ENTRIES = {
     ),
     Abbrev.FUNCTION_VOID: _Entry(
         0x2E, True, (_EXTERNAL, _PROTOTYPED, _NAME, _LOW, (_At.HIGH_PC, _Form.DATA4))
+    ),
+    # No children: nothing is known of its parameters.
+    Abbrev.FUNCTION_UNKNOWN: _Entry(
+        0x2E, False, (_EXTERNAL, _NAME, _LOW, (_At.HIGH_PC, _Form.DATA4))
     ),
     Abbrev.VARIABLE: _Entry(0x34, False, (_EXTERNAL, _NAME, _TYPE, (_At.LOCATION, _Form.EXPRLOC))),
     Abbrev.VARIABLE_VALUE: _Entry(

@@ -59,6 +59,11 @@ def write_functions(
     """Functions where they are linked. All types have to have their places."""
     btf = part.btf
     typed, void = part.pen.row("BIIPI").pack, part.pen.row("BIPI").pack
+    for function in functions:
+        if not function.type_id:
+            start, size = function.start, function.end - function.start
+            yield void(Abbrev.FUNCTION_UNKNOWN, strings.add(function.name), start, size)
+    functions = [function for function in functions if function.type_id]
     ids = [function.type_id for function in functions]
     names, protos = words_at(btf, ids, 0), words_at(btf, ids, 2)
     distinct = list(dict.fromkeys(protos))
