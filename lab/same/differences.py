@@ -78,17 +78,24 @@ def _unwinding(answer: str) -> str:
     flags = re.sub(
         r"(?<= flags: )[0-9a-f]+", lambda m: f"{int(m[0], 16) & ~_DWARF_UNWIND_EH_FRAME:x}", answer
     )
-    return flags.replace("|DWARF_UNWIND_EH_FRAME", "")
+    return flags.replace("|DWARF_UNWIND_EH_FRAME", "").rstrip("\n")
 
 
 def _sizes(pair: Pair) -> Pair:
-    """Of [address, [symbol, its address] or null] those where the made one's is not nearer."""
+    """Of [address, [symbol, its address] or null] those where the made one's is not nearer.
+
+    ``$x`` and the like are arm64's marks of code and data, which kallsyms does not have.
+    """
     try:
         lists = [json.loads(answer) for answer in pair]
         kept = [
             (debug, made)
             for debug, made in zip(*lists, strict=True)
-            if not (debug[0] == made[0] and made[1] and (not debug[1] or made[1][1] >= debug[1][1]))
+            if not (
+                debug[0] == made[0]
+                and made[1]
+                and (not debug[1] or debug[1][0][:1] == "$" or made[1][1] >= debug[1][1])
+            )
         ]
     except (ValueError, TypeError, IndexError):
         return pair
@@ -112,6 +119,29 @@ def _untyped(pair: Pair) -> Pair:
     except (ValueError, AttributeError, KeyError):
         return pair
     return json.dumps(known), json.dumps(lacking)
+
+
+def _parts(pair: Pair) -> Pair:
+    """Of two lists, line by line, those that have no answer in the debug one."""
+    debug, made = (answer.splitlines() for answer in pair)
+    if len(debug) != len(made):
+        return pair
+    kept = [
+        (one, other) for one, other in zip(debug, made, strict=True) if one.strip(",") != "null"
+    ]
+    return "\n".join(one for one, _ in kept), "\n".join(other for _, other in kept)
+
+
+def _frame_pointers(pair: Pair) -> Pair:
+    """Of stacks the first frame each; of a list of numbers those that the made one has."""
+    try:
+        debug, made = (json.loads(answer) for answer in pair)
+        if all(isinstance(stack, list) for stack in (*debug, *made)):
+            return json.dumps([s[:1] for s in debug]), json.dumps([s[:1] for s in made])
+        kept = [(a, b) for a, b in zip(debug, made, strict=True) if b is not None]
+    except (ValueError, TypeError):
+        return pair
+    return json.dumps([a for a, _ in kept]), json.dumps([b for _, b in kept])
 
 
 def _nothing(pair: Pair) -> Pair:
@@ -164,12 +194,13 @@ KINDS: Mapping[str, Kind] = {
     ),
     "ends": Kind(
         "where a variable ends that has no size in kallsyms: an address behind it is named or not",
-        _dropped(r" <\w+\+\d+>"),
+        _dropped(r" <\w+\+\d+>", r"(?<= \*\))\w+\+0x[0-9a-f]+ = "),
     ),
     "labels": Kind(
         "frames named after a label inside of the function, or with a compiler's suffix",
         _dropped(
-            r"_after_hwframe|\.(?:constprop|isra|part)\.\d+|(?:secondary|common)_startup_64(?:_no_verify)?"
+            r"_after_hwframe|\.cold(?:\.\d+)?|\.(?:constprop|isra|part)\.\d+"
+            r"|(?:secondary|common)_startup_64(?:_no_verify)?"
         ),
     ),
     "sizes": Kind("addresses between functions count to the one before, or to a label", _sizes),
@@ -178,6 +209,17 @@ KINDS: Mapping[str, Kind] = {
         "arm64's DWARF has functions begin behind their patchable entry: made ones begin at it, "
         "as pointers to them do, and drgn finds the names of vDSO mappings",
         _of_each(_entries),
+    ),
+    "frame pointers": Kind(
+        "without ORC (arm64) drgn unwinds by frame pointers: no leaf functions, no stack pointers",
+        _frame_pointers,
+    ),
+    "parts": Kind(
+        "a function in several parts has no address of its own in debug information", _parts
+    ),
+    "inlined": Kind(
+        "gdb shows a thread in the function that it is in, not in one inlined there",
+        _dropped(r"(?<=LWP \d) .*", r"^#\d+ .*"),
     ),
     "unwinding": Kind(
         "no DWARF unwind tables: gdb finds no further frame, crash uses ORC as it always does",

@@ -36,16 +36,19 @@ _DRGN = {
     "labels": "stack traces; stack traces of CPUs",
     "empty arrays": "init_task, formatted; objects, formatted; members of structures",
     "aliases": "init_task, formatted; objects, formatted",
+    "ends": "objects, formatted",
+    "parts": "functions",
     "sizes": "symbols by address",
     "untyped": """
         loadavg, uptime; ktime_get_seconds; for_each_user; types and addresses of variables
     """,
     "entries": "functions; for_each_vma",
-    "unwinding": "stack pointers of frames",
+    "frame pointers": "stack pointers of frames; stack traces of CPUs",
 }
 
 _GDB = {
     "lines": "info threads; thread apply all backtrace 1; info line schedule",
+    "inlined": "info threads; thread apply all backtrace 1",
     "unwinding": "thread apply all backtrace 1",
     "locals": "info scope schedule",
     "empty arrays": "ptype/o struct task_struct",
