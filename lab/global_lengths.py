@@ -49,7 +49,9 @@ class Lengths:
         if len(set(numbers.values())) == 1 and known:
             return dict.fromkeys(numbers, Length(next(iter(known.values()))))
         for how in get_args(Measured):
-            if all(measured[kernel].get(how) == number for kernel, number in known.items()):
+            # Where no number is known, the first way that can be gone in all kernels.
+            can = all(how in measured[kernel] for kernel in numbers)
+            if can and all(measured[kernel][how] == number for kernel, number in known.items()):
                 return dict.fromkeys(numbers, Length(how=how))
         return {
             kernel: Length(how="[*]") if number is None else Length(number)
