@@ -67,6 +67,17 @@ EXAMPLES = {
         "  flags: 12102600\n  (SMP|RELOC_SET)\n",
         "  flags: 12102601\n  (SMP|RELOC_SET)\n",
     ),
+    "frame pointers": (
+        '[[[16, "leaf", false]], [[32, "a", false], [48, "b", false]]]',
+        '[[[16, "leaf", false], [20, "c", false]], [[32, "a", false]]]',
+        '[[[17, "leaf", false]], [[32, "a", false]]]',
+    ),
+    "parts": ("16,\nnull,\n32", "16,\n24,\n32", "16,\n24,\n40"),
+    "inlined": (
+        "* 1    LWP 1   csd_lock_wait (csd=0x10) at smp.c:355\n",
+        "* 1    LWP 1   0x20 in smp_call ()\n",
+        "* 1    LWP 2   0x20 in smp_call ()\n",
+    ),
     "debug information": ("Producer: gcc", "Producer: qemufix", ""),
 }  # fmt: skip
 
