@@ -9,14 +9,17 @@ from .layout import Section
 
 #: Bytes before the next function that are looked at.
 _TAIL = 80
+#: Bytes of code that are held; of more, which no kernel has but a guest may claim, none are.
+_MOST = 96 << 20
 
 
 class Code:
     """The code of an image, copied once."""
 
     def __init__(self, section: Section | None, copy: Callable[[int, int], bytearray]) -> None:
-        self._start = 0 if section is None or section.run is None else section.run
-        self._bytes = b"" if section is None else bytes(copy(self._start, section.size))
+        self._start, self._bytes = 0, b""
+        if section is not None and section.run is not None and section.size <= _MOST:
+            self._start, self._bytes = section.run, bytes(copy(section.run, section.size))
 
     def read(self, vaddr: int, size: int) -> bytes | None:
         """Bytes at a run-time address; None where this is not all of them."""

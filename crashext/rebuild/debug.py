@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import replace
-from itertools import chain
 from typing import NamedTuple
 
 from .. import __version__
@@ -23,8 +22,6 @@ _CLOCK, _SECONDS = "write_expire", 5
 #: Without an element of its flexible array crash before 8.0.4 takes a kernel for one that has
 #: a single task (pid_namespace's tasks: refresh_xarray_task_table).
 ONE_ELEMENT = frozenset({("pid", "numbers")})
-
-
 #: nm's letters of functions.
 _CODE = frozenset(b"tTwW")
 
@@ -142,10 +139,7 @@ def _functions(parts: Parts, btf: Btf) -> Iterator[Function]:
     """
     known, rooms, first = parts.symbols.unique, parts.symbols.rooms, parts.extent.start
     sizes = parts.sizes
-    typed = iter(btf.functions())
-    named = next(typed, None)
-    known_types = _untyped(parts) if named is None else chain((named,), typed)
-    for name, type_id in known_types:
+    for name, type_id in list(btf.functions()) or _untyped(parts):
         vaddr = known.get(name, 0)
         if vaddr >= first:
             start = parts.linked(vaddr)

@@ -74,6 +74,8 @@ _SECTIONS = (
     _Bounds(".brk", "bss", ("__brk_base",), ("__brk_limit",)),
 )
 PER_CPU = ".data..percpu"
+#: Bytes of one CPU's area. A guest says how many there are; the file gets a hole of them.
+_MOST_PER_CPU = 64 << 20
 _VOTES = {ord("d"): 1, ord("D"): 1, ord("r"): -1, ord("R"): -1}
 
 
@@ -97,7 +99,7 @@ def sections(vaddr: Callable[..., int | None], extent: Extent) -> tuple[Section,
             continue
         if extent.start <= start and end <= extent.end:
             inside.append(_section(bounds.name, bounds.kind, start, end, extent.moved))
-        elif bounds.name == PER_CPU and end <= extent.start and end - start < extent.end:
+        elif bounds.name == PER_CPU and end <= extent.start and end - start <= _MOST_PER_CPU:
             # Linked at 0, as some kernels have it: addresses in it are offsets.
             outside.append(Section(bounds.name, "data", start, end, None))
     return (*outside, *_side_by_side(inside, extent))

@@ -15,6 +15,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from crashext.kernel.symbols import KernelSymbols
+from crashext.rebuild.code import Code
 from crashext.rebuild.elf.file import Contents, Extra, write_file
 from crashext.rebuild.elf.headers import Target
 from crashext.rebuild.elf.symtab import symbol_table
@@ -215,6 +216,7 @@ def test_sections_lie_side_by_side() -> None:
         {"__start_rodata": LINKED - 0x1000},
         {"_sdata": LINKED + 0x5000, "_edata": LINKED + 0x4000},
         {"__per_cpu_end": (1 << 64) - 1},
+        {"__per_cpu_end": LINKED - 1},
         {"__init_end": LINKED + 0x100_0000},
     ],
 )
@@ -227,5 +229,14 @@ def test_bounds_that_cannot_be_are_left_out(wrong: dict[str, int]) -> None:
 
     found = sections(vaddr, Extent(LINKED, LINKED + 0x8000, 0))
     inside = [section for section in found if section.name != ".data..percpu"]
+    assert sum(section.size for section in found) < 1 << 20
     assert (inside[0].start, inside[-1].end) == (LINKED, LINKED + 0x8000)
     assert all(0 < section.size <= 0x8000 for section in inside)
+
+
+def test_code_that_no_kernel_has_is_not_held() -> None:
+    """A guest says where its text ends."""
+    section = Section(".text", "text", LINKED, LINKED + (1 << 30), LINKED)
+    code = Code(section, lambda _vaddr, _size: pytest.fail("it was copied"))
+    assert code.read(LINKED, 16) is None
+    assert code.sizes({LINKED: 64}, lambda _code: 0) == {}
