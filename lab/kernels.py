@@ -10,15 +10,24 @@ from __future__ import annotations
 
 import lzma
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO
 
 from . import built_kernel
-from .errors import LabError
-from .packages import CACHE, Apt, apt, development_release, store, unpack
+from .errors import LabError, Unavailable
+from .packages import (
+    CACHE,
+    Apt,
+    apt,
+    backports,
+    development_release,
+    previous_release,
+    store,
+    unpack,
+)
 from .target import Target, Which
 
 # In the order in which they have to be loaded; a kernel may have some built in.
@@ -81,9 +90,8 @@ def get_kernel(
     if which in target.built:
         kernel = Kernel(built_kernel.build(target.built[which], CACHE, say))
     else:
-        development = which == "development"
-        packages = (development_release if development else apt)(target.debian)
-        kernel = Kernel(_release(packages, _meta_package(packages, target.kernels[which])))
+        packages, release = _find(target, which)
+        kernel = Kernel(release)
         if not kernel.complete(debug=debug):
             _fetch(packages, kernel, say, debug=debug)
     stamp.write_text(kernel.release + "\n")
@@ -95,15 +103,60 @@ def _stamp(target: Target, which: Which) -> str:
     return f"kernel-{which}" if target.arch == "x86_64" else f"kernel-{which}-{target.arch}"
 
 
-def _meta_package(packages: Apt, pattern: str) -> str:
-    """The package that depends on the newest build; of several series the newest one's."""
-    if "(" not in pattern:
-        return pattern
+def _find(target: Target, which: Which) -> tuple[Apt, str]:
+    """The release of a kernel, and the apt that has it.
+
+    Raises:
+        Unavailable: none of the archives that may have one does.
+    """
+    own, meta = apt(target.debian), target.kernels[which]
+    if which == "development":
+        newest = development_release(target.debian)
+        return newest, _release(newest, meta)
+    if which in ("other", "lpa2", "16k"):
+        default = _series(_release(own, target.kernels["default"])) if which == "other" else None
+        for packages, release in _every_series(target, meta):
+            series = _series(release)
+            # Linux 6.9, arch/arm64/Kconfig: 52-bit addresses with pages of 4 KiB.
+            if series != default and (which != "lpa2" or series >= (6, 9)):
+                return packages, release
+        raise Unavailable(f"no archive has the {which} kernel for {target.debian}")
+    try:
+        return own, _release(own, meta)
+    except Unavailable:  # Debian gives up an architecture now and then
+        before = previous_release(target.debian)
+        return before, _release(before, meta)
+
+
+def _every_series(target: Target, meta: str) -> Iterator[tuple[Apt, str]]:
+    """Kernels of a flavour: the newest that the own release has beside its default, that, and
+    where there is one series only, those of the release before and of the backports.
+
+    crash knows an older kernel, and may not know a newer one.
+    """
+    own = apt(target.debian)
+    if beside := _newest_beside(own, meta):
+        yield own, _release(own, beside)
+    for place in (apt, previous_release, backports):
+        try:
+            packages = place(target.debian)
+            yield packages, _release(packages, meta)
+        except LabError:
+            continue
+
+
+def _newest_beside(packages: Apt, meta: str) -> str | None:
+    """The meta package of the newest series that is not the default's; None if there is none."""
+    flavour = re.escape(meta.removeprefix("linux-image-"))
+    pattern = rf"linux-image-(\d+)\.(\d+)-{flavour}"
     versions = [re.fullmatch(pattern, name) for name in packages.names("linux-image-")]
     newest = max((([int(part) for part in v.groups()], v[0]) for v in versions if v), default=None)
-    if newest is None:
-        raise packages.lacks(pattern)
-    return newest[1]
+    return newest and newest[1]
+
+
+def _series(release: str) -> tuple[int, ...]:
+    """The first two numbers of a kernel's release."""
+    return tuple(int(part) for part in re.findall(r"\d+", release)[:2])
 
 
 def _release(packages: Apt, meta: str) -> str:

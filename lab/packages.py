@@ -25,6 +25,9 @@ CACHE = Path(__file__).parent / "cache"
 _INDEX_SECONDS = 24 * 3600
 #: Debian's releases, and what came after each.
 _NEXT = {"bookworm": "trixie"}
+#: Those with one kernel series only, and what came before each.
+_PREVIOUS = {"trixie": "bookworm", "forky": "trixie", "sid": "trixie"}
+_BACKPORTS = {name: f"{name}-backports" for name in ("bookworm", "trixie")}
 #: The release that never comes out, which has the newest kernels, in place of any other.
 _DEVELOPMENT = dict.fromkeys(("bookworm", "trixie", "forky", "sid"), "sid")
 # The fields of a source that hold for every architecture.
@@ -54,15 +57,18 @@ class Apt:
         return self._run("apt-cache", "pkgnames", prefix).split()
 
     def show(self, package: str) -> str:
-        """What the index says of a package.
+        """What the index says of a package, in the version that would be installed.
 
         Raises:
             LabError: it is not in the index.
         """
         try:
-            return self._run("apt-cache", "show", package)
+            said = self._run("apt-cache", "show", "--no-all-versions", package)
         except LabError as unknown:
             raise self.lacks(package) from unknown
+        if not said.strip():  # others depend on it, no archive has it
+            raise self.lacks(package)
+        return said
 
     def download(self, package: str, directory: Path) -> Path:
         """Download a package into ``directory``; return the file.
@@ -137,6 +143,33 @@ def next_release(directory: Path = CACHE / "apt") -> Apt:
     if not lines:
         raise Unavailable(f"none of apt's sources has a next release ({', '.join(_NEXT)} have)")
     return _own_apt(directory / f"{debian}-next", debian, lines)
+
+
+@cache
+def previous_release(debian: str, directory: Path = CACHE / "apt") -> Apt:
+    """The apt of the release before the machine's own, for one of Debian's architectures.
+
+    Raises:
+        Unavailable: this machine's is none that is known to have one.
+    """
+    return _of_others(directory / f"{debian}-previous", debian, _PREVIOUS)
+
+
+@cache
+def backports(debian: str, directory: Path = CACHE / "apt") -> Apt:
+    """The apt of the backports to the machine's own release alone.
+
+    Raises:
+        Unavailable: this machine's is none that is known to have any.
+    """
+    return _of_others(directory / f"{debian}-backports", debian, _BACKPORTS)
+
+
+def _of_others(own: Path, debian: str, others: Mapping[str, str]) -> Apt:
+    lines = of_other_release(sources(_index_targets(), debian), others)
+    if not lines:
+        raise Unavailable(f"none of apt's sources is of {', '.join(others)}")
+    return _own_apt(own, debian, lines)
 
 
 @cache

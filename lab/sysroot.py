@@ -13,11 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .errors import run
+from .errors import LabError, run
 from .packages import CACHE, apt
 
-#: QEMU's user-mode emulator, by Debian's name of the architecture.
-EMULATORS = {"arm64": "qemu-aarch64-static"}
+#: QEMU's user-mode emulator, by Debian's name of the architecture. Its package qemu-user-static
+#: has it under this name with "-static", newer releases have qemu-user alone.
+EMULATORS = {"arm64": "qemu-aarch64"}
 #: What a command of the plugin needs, on an otherwise empty machine, and makedumpfile, which
 #: reads dumps of the architecture that it was built for alone.
 PACKAGES = ("crash", "makedumpfile", "python3", "python3-click", "python3-pyelftools")
@@ -52,11 +53,19 @@ def make_root(debian: str, say: Callable[[str], None]) -> Path:
         say(f"root {debian}: downloading {' '.join(PACKAGES)} and what they need")
         for deb in apt(debian).download_whole(PACKAGES, debs):
             run(["dpkg-deb", "--extract", deb, fresh])
-        _write_scripts(fresh, root, EMULATORS[debian])
+        _write_scripts(fresh, root, _emulator(debian))
         shutil.rmtree(root, ignore_errors=True)
         fresh.rename(root)
     say(f"root {debian}: made")
     return root
+
+
+def _emulator(debian: str) -> str:
+    name = EMULATORS[debian]
+    for program in (f"{name}-static", name):
+        if shutil.which(program):
+            return program
+    raise LabError(f"{name}: not installed (run `make setup`)")
 
 
 def _write_scripts(fresh: Path, root: Path, emulator: str) -> None:

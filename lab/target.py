@@ -13,10 +13,10 @@ from typing import Literal
 Arch = Literal["x86_64", "aarch64", "s390x", "ppc64le", "i386", "riscv64"]
 # "direct": QEMU puts the kernel into memory and starts it there.
 Firmware = Literal["ovmf", "seabios", "edk2", "slof", "opensbi", "direct"]
-# Which kernel of an architecture: the one that Debian installs, the newest other series,
-# that of the development release, one with larger pages, one without PAE, ones that the lab
-# builds.
-Which = Literal["default", "newer", "development", "16k", "nopae", "odd", "odd-types"]
+# Which kernel of an architecture: the one that Debian installs, one of another series, one
+# that can have 52-bit addresses, that of the development release, one with larger pages, one
+# without PAE, ones that the lab builds. Where each comes from is in lab/kernels.py.
+Which = Literal["default", "other", "lpa2", "development", "16k", "nopae", "odd", "odd-types"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,7 @@ class Target:
         console: the kernel's ``console=``.
         firmware: what a guest starts with where its scenario says nothing.
         bios: the files to look for, of the firmwares that QEMU has to be told of.
-        kernels: the meta package of each kernel. One with a pattern's groups for the version
-            stands for the newest that fits.
+        kernels: the meta package of each kernel.
         built: the kernels that the lab builds.
         busybox: whether Debian's is the guest's userland; else it is lab/guest/init.c alone.
         without_debug: kernels whose debug packages, a gigabyte each, are left alone.
@@ -125,7 +124,7 @@ _X86_64 = Target(
     bios={"ovmf": _OVMF},
     kernels={
         "default": "linux-image-cloud-amd64",
-        "newer": r"linux-image-(\d+)\.(\d+)-cloud-amd64",
+        "other": "linux-image-cloud-amd64",
         "development": "linux-image-cloud-amd64",
     },
     symbols=(
@@ -157,8 +156,8 @@ _AARCH64 = Target(
     bios={"edk2": _EDK2_ARM},
     kernels={
         "default": "linux-image-cloud-arm64",
-        "newer": r"linux-image-(\d+)\.(\d+)-cloud-arm64",
-        "16k": r"linux-image-(\d+)\.(\d+)-arm64-16k",
+        "lpa2": "linux-image-cloud-arm64",
+        "16k": "linux-image-arm64-16k",
     },
     without_debug=("16k",),
     symbols=(

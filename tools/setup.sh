@@ -3,6 +3,7 @@
 # Install what building, testing and the lab need: the Debian packages that are
 # missing (with sudo unless root), then a virtual environment in .venv from
 # Debian's own python3, which is the one that the plugin starts. Safe to repeat.
+# Of names with a bar between them, suites have one: the first that is there is meant.
 # `setup.sh venv` leaves the Debian packages alone, `setup.sh arch` adds those that
 # `make test-arch` needs, `setup.sh types` those that build a kernel with its types.
 set -eu
@@ -10,7 +11,8 @@ cd "$(dirname "$0")/.."
 
 PACKAGES="crash makedumpfile qemu-system-x86 ovmf qemu-system-arm qemu-efi-aarch64 busybox-static kexec-tools
 	ca-certificates cpio fuse3 gcc gdb-multiarch libc6-dev liblzo2-dev make python3 python3-dev python3-libkdumpfile python3-venv
-	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static binutils debuginfod libdebuginfod1"
+	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static|qemu-user binutils debuginfod
+	libdebuginfod1t64|libdebuginfod1 mmdebstrap"
 ARCH_PACKAGES="qemu-system-misc qemu-system-ppc gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
 	flex bison bc xz-utils"
 TYPES_PACKAGES="flex bison bc xz-utils libelf-dev dwarves"
@@ -24,11 +26,30 @@ as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-missing_packages() {
-	for package in $PACKAGES; do
-		dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null |
-			grep -qx installed || printf '%s ' "$package"
+is_installed() {
+	dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
+}
+
+any_installed() {
+	for name; do
+		if is_installed "$name"; then return; fi
 	done
+	return 1
+}
+
+missing_packages() {
+	for names in $PACKAGES; do
+		# shellcheck disable=SC2046
+		any_installed $(echo "$names" | tr '|' ' ') || printf '%s ' "$names"
+	done
+}
+
+# The first of some names that the index has; the last, for apt to complain of, if it has none.
+in_index() {
+	for name; do
+		if apt-cache show "$name" 2>/dev/null | grep -q .; then break; fi
+	done
+	printf '%s ' "$name"
 }
 
 # The lab looks kernels up in apt's index; a day-old one may name files that are gone.
@@ -45,11 +66,22 @@ install_packages() {
 		as_root apt-get -qq update || say "apt-get update failed; going on with the index there is"
 	fi
 	[ -n "$wanted" ] || return 0
+	# shellcheck disable=SC2046
+	wanted=$(for names in $wanted; do in_index $(echo "$names" | tr '|' ' '); done)
 	say "apt-get install $wanted"
-	# No recommended packages: kexec-tools must not touch this machine's boot set-up.
 	# shellcheck disable=SC2086
+	apt_install $wanted && return
+	# The development release lacks one now and then: what needs it says so, the rest works.
+	say "not all can be installed; one at a time"
+	for package in $wanted; do
+		apt_install "$package" || say "left out: $package"
+	done
+}
+
+# No recommended packages: kexec-tools must not touch this machine's boot set-up.
+apt_install() {
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 \
-		install --no-install-recommends $wanted >/dev/null
+		install --no-install-recommends "$@" >/dev/null
 }
 
 make_venv() {

@@ -52,14 +52,14 @@ _DEFAULT = (
     ),
     _guest(
         "arm64-newer",
-        "a kernel of a newer series, built for 52-bit addresses, on a CPU that has 48",
-        kernel="newer",
+        "a kernel of a series built for 52-bit addresses, on a CPU that has 48",
+        kernel="lpa2",
         formats=_BOTH,
     ),
     _guest(
         "arm64-lpa2",
         "the same on a CPU that has 52: five levels of page tables",
-        kernel="newer",
+        kernel="lpa2",
         cpu=_MAX,
         formats=_BOTH,
     ),
@@ -98,19 +98,19 @@ _MORE = (
     _more(
         "arm64-newer-uefi",
         "UEFI guest of the newer series, four vCPUs",
-        kernel="newer",
+        kernel="lpa2",
         firmware="edk2",
         options=_RNG,
         vcpus=4,
         formats=_BOTH,
     ),
     _more(
-        "arm64-newer-nokaslr", "the newer series without KASLR", kernel="newer", cmdline="nokaslr"
+        "arm64-newer-nokaslr", "the newer series without KASLR", kernel="lpa2", cmdline="nokaslr"
     ),
     _more(
         "arm64-newer-vhe",
         "the newer series in EL2, 52-bit addresses",
-        kernel="newer",
+        kernel="lpa2",
         cpu=_MAX,
         options=_EL2,
         formats=_BOTH,
@@ -118,7 +118,7 @@ _MORE = (
     _more(
         "arm64-newer-user",
         "the newer series, its vCPUs busy in user mode",
-        kernel="newer",
+        kernel="lpa2",
         cmdline="kpti=on lab.action=spin",
         course=(Wait(), Catch(TARGETS["aarch64"].user_mode), Dump()),
         formats=_BOTH,

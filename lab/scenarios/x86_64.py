@@ -119,7 +119,7 @@ _SEVERAL_KERNELS = (
     Scenario(
         "kexec-other",
         "kexec'ed into a kernel of another version",
-        other="newer",
+        other="other",
         cmdline="lab.action=kexec",
         memory="1G",
         roles=("stale", "live"),
@@ -139,10 +139,10 @@ _STALE_NOTE = Scenario(
 
 _RUNNING = (
     Scenario(
-        "newer-kernel", "a kernel of a newer series", kernel="newer", formats=("elf", "kdump")
+        "newer-kernel", "a kernel of another series", kernel="other", formats=("elf", "kdump")
     ),
     Scenario(
-        "newer-la57", "the same with 5-level page tables", kernel="newer", cpu=f"{VCPU},+la57"
+        "newer-la57", "the same with 5-level page tables", kernel="other", cpu=f"{VCPU},+la57"
     ),
     Scenario(
         "user-pti",

@@ -13,8 +13,9 @@ from lab import batch, kernels, packages
 from lab.errors import LabError, Unavailable
 from lab.packages import Apt
 from lab.scenarios import SCENARIOS
+from lab.target import TARGETS, Which
 
-TARGETS = """\
+INDEX = """\
 http://mirror.example/debian/|bookworm|main|Packages|$(SIGNED_BY)
 http://mirror.example/debian/|bookworm|main|Translations|$(SIGNED_BY)
 http://mirror.example/debian/|bookworm|contrib|Packages|/usr/share/keyrings/archive.gpg
@@ -62,12 +63,89 @@ def test_a_kernel_of_another_flavour_is_no_release(apt_says: Callable[[str], Non
 def test_the_newest_series_is_taken(apt_says: Callable[[str], None]) -> None:
     names = ("6.9-cloud-amd64", "6.12-cloud-amd64", "6.13-cloud-arm64", "6.14-cloud-amd64-x")
     apt_says("".join(f"linux-image-{name}\n" for name in names))
-    pattern = r"linux-image-(\d+)\.(\d+)-cloud-amd64"
-    assert kernels._meta_package(Apt("amd64"), pattern) == "linux-image-6.12-cloud-amd64"
+    newest = kernels._newest_beside(Apt("amd64"), "linux-image-cloud-amd64")
+    assert newest == "linux-image-6.12-cloud-amd64"
+
+
+#: What the archives have: the own release's with its series beside the default, what came
+#: before, the backports.
+CLOUD = "linux-image-cloud"
+BOOKWORM = {"own": {CLOUD: "6.1.0-9", "linux-image-6.12-cloud": "6.12.9"}}
+TRIXIE = {"own": {CLOUD: "6.12.9"}, "before": {CLOUD: "6.1.0-9"}, "backports": {CLOUD: "7.3.4"}}
+ONE_SERIES = {"own": {CLOUD: "6.12.9"}, "before": {CLOUD: "6.12.1"}}
+
+
+@pytest.fixture
+def archives(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, dict[str, str]]], None]:
+    """Stand-ins for the archives, whose meta packages depend on the releases given."""
+
+    def use(have: dict[str, dict[str, str]]) -> None:
+        def run(command: Sequence[str | Path], **_: Any) -> str:
+            match [str(word) for word in command]:
+                case ["env", setting, "apt-cache", what, *_, package]:
+                    there = have.get(setting.removeprefix("APT_CONFIG="), {})
+                    if what == "pkgnames":
+                        return "".join(f"{name}-{ARCH}\n" for name in there)
+                    release = there[package.removesuffix(f"-{ARCH}")]
+                    return f"Depends: linux-base, linux-image-{release}-cloud-{ARCH} (= 1)\n"
+            raise AssertionError(command)
+
+        def place(name: str) -> Callable[[str], Apt]:
+            def found(debian: str) -> Apt:
+                if name not in have:
+                    raise Unavailable(name)
+                return Apt(debian, Path(name))
+
+            return found
+
+        monkeypatch.setattr(packages, "run", run)
+        names = {"apt": "own", "previous_release": "before", "backports": "backports"}
+        for function, name in names.items():
+            monkeypatch.setattr(kernels, function, place(name))
+
+    return use
+
+
+ARCH = "amd64"
+
+
+@pytest.mark.parametrize(
+    ("have", "which", "where", "release"),
+    [
+        (BOOKWORM, "default", "own", "6.1.0-9"),
+        (BOOKWORM, "other", "own", "6.12.9"),
+        (TRIXIE, "default", "own", "6.12.9"),
+        (TRIXIE, "other", "before", "6.1.0-9"),
+        ({**TRIXIE, "before": ONE_SERIES["own"]}, "other", "backports", "7.3.4"),
+    ],
+)
+def test_another_series_is_truly_another(
+    archives: Callable[[Any], None], have: Any, which: Which, where: str, release: str
+) -> None:
+    archives(have)
+    found, name = kernels._find(TARGETS["x86_64"], which)
+    assert (str(found.config), name) == (where, f"{release}-cloud-amd64")
+
+
+def test_archives_with_one_series_leave_its_guests_out(archives: Callable[[Any], None]) -> None:
+    archives(ONE_SERIES)
+    with pytest.raises(Unavailable, match="no archive has the other kernel for amd64"):
+        kernels._find(TARGETS["x86_64"], "other")
+
+
+@pytest.mark.parametrize(
+    ("have", "where"), [(BOOKWORM, "6.12.9"), (TRIXIE, "6.12.9"), (ONE_SERIES, "6.12.9")]
+)
+def test_52_bit_addresses_are_of_linux_6_9(
+    archives: Callable[[Any], None], have: Any, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{__name__}.ARCH", "arm64")
+    archives(have)
+    assert kernels._find(TARGETS["aarch64"], "lpa2")[1] == f"{where}-cloud-arm64"
 
 
 def test_sources_are_the_machines_own_for_another_architecture() -> None:
-    assert packages.sources(TARGETS, "arm64") == (
+    assert packages.sources(INDEX, "arm64") == (
         "deb [arch=arm64] http://mirror.example/debian/ bookworm main\n"
         "deb [arch=arm64 signed-by=/usr/share/keyrings/archive.gpg]"
         " http://mirror.example/debian/ bookworm contrib\n"
@@ -75,7 +153,7 @@ def test_sources_are_the_machines_own_for_another_architecture() -> None:
 
 
 def test_another_release_has_sources_where_this_one_has() -> None:
-    lines = packages.sources(TARGETS + "http://x/|bookworm-updates|main|Packages|/k", "amd64")
+    lines = packages.sources(INDEX + "http://x/|bookworm-updates|main|Packages|/k", "amd64")
     assert packages.of_other_release(lines, {"bookworm": "trixie"}) == (
         "deb [arch=amd64] http://mirror.example/debian/ trixie main\n"
         "deb [arch=amd64 signed-by=/usr/share/keyrings/archive.gpg]"
@@ -111,7 +189,7 @@ def test_an_index_read_in_part_is_no_error(tmp_path: Path, monkeypatch: pytest.M
             case ["dpkg", *_]:
                 return "amd64\n"
             case ["apt-get", "indextargets", *_]:
-                return TARGETS
+                return INDEX
             case [_, setting, "apt-get", *_, "update"]:
                 assert setting == f"APT_CONFIG={tmp_path / 'arm64' / 'apt.conf'}"
                 raise LabError("apt-get: exit status 100: E: Some index files failed to download")
@@ -137,7 +215,7 @@ def test_only_guests_whose_packages_are_missing_are_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def get_kernel(target: Any, which: str, _: Any) -> None:
-        if target.arch == "aarch64" and which == "newer":
+        if target.arch == "aarch64" and which == "lpa2":
             raise Unavailable("apt's index for arm64 lacks linux-image-arm64")
 
     monkeypatch.setattr(batch, "get_kernel", get_kernel)
