@@ -19,9 +19,10 @@ MANDIR := $(PREFIX)/share/man/man1
 EXTENSIONS_DIR ?= $(firstword $(wildcard /usr/lib64/crash/extensions) /usr/lib/crash/extensions)
 PYTEST_ARGS ?=
 # What sample-dumps makes, and the tests ask about: core is what people meet, states is
-# what a guest may be in the middle of, arm64 is aarch64, captures is what is no dump. arch is for `make test-arch`, big for
+# what a guest may be in the middle of, arm64 is aarch64, captures is what is no dump, qemu is
+# dumps of later QEMUs. arch is for `make test-arch`, big for
 # `make bench`; built builds a kernel first.
-LAB_GROUPS ?= core states arm64 captures
+LAB_GROUPS ?= core states arm64 captures qemu
 # crash and its pager want a terminal's name, even where there is no terminal.
 export TERM ?= dumb
 

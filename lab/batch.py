@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from . import derived, guests
-from .emulator import newer_qemu
+from .emulator import Emulator, qemu
 from .errors import LabError, Unavailable
 from .kernels import get_kernel
 from .packages import CACHE, busybox
@@ -81,13 +81,15 @@ def _left_out(chosen: Sequence[Scenario], say: Say) -> set[str]:
         for which in scenario.which_kernels:
             needs.setdefault((scenario.arch, which), []).append(scenario.name)
     left_out: set[str] = set()
-    newer = [scenario.name for scenario in chosen if scenario.newer_qemu]
-    try:
-        if newer:
-            newer_qemu(say)
-    except Unavailable as error:
-        say(f"left out: {', '.join(newer)}: {error}")
-        left_out.update(newer)
+    emulators: dict[tuple[Emulator, str], list[str]] = {}
+    for scenario in chosen:
+        emulators.setdefault((scenario.qemu, scenario.target.qemu), []).append(scenario.name)
+    for (emulator, own), names in emulators.items():
+        try:
+            qemu(emulator, own, say)
+        except Unavailable as error:
+            say(f"left out: {', '.join(names)}: {error}")
+            left_out.update(names)
     for (arch, which), names in sorted(needs.items()):
         try:
             if TARGETS[arch].busybox:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A QEMU of the next Debian release in a folder, for what this machine's own can't write yet.
+"""Which QEMU runs a guest: the machine's own, or one of a later Debian release in a folder.
 
 The packages are unpacked, not installed: a script starts it with its own libraries.
 """
@@ -8,52 +8,86 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 from .errors import LabError, Unavailable, run
-from .packages import CACHE, next_release
+from .packages import CACHE, Apt, development_release, next_release
 
-ROOT = CACHE / "qemu-newer"
+# "own": the machine's; "newer": the next Debian release's; "newest": the development release's.
+# The machine's own stands for one of those where it is new enough.
+Emulator = Literal["own", "newer", "newest"]
+
 _PACKAGE, _PROGRAM = "qemu-system-x86", "qemu-system-x86_64"
-_NEEDED = 9  # the first with mapped-ram
 _SCRIPT = """\
 #!/bin/sh
 exec '{root}{loader}' --library-path '{libraries}' '{root}/usr/bin/{program}' {data} "$@"
 """
 
 
-def newer_qemu(say: Callable[[str], None], root: Path = ROOT) -> Path:
-    """The program, unpacked unless it is there.
+#: The first version that will do: 9 has mapped-ram, 8.2 a kdump that is not flattened.
+_NEEDED: Mapping[Emulator, int] = {"newer": 9, "newest": 11}
+
+
+def qemu(which: Emulator, own: str, say: Callable[[str], None], cache: Path = CACHE) -> str:
+    """The program that runs a guest, where the machine's is ``own``; unpacked unless it is there.
 
     Raises:
         Unavailable: the packages can't be had at the moment.
     """
-    script = root / _PROGRAM
+    if which == "own" or (own == _PROGRAM and _own_version(own) >= _NEEDED[which]):
+        return own
+    if own != _PROGRAM:
+        raise LabError(f"there is no other {own} than the machine's own")
+    return str(_unpacked(which, say, cache / f"qemu-{which}"))
+
+
+def _unpacked(which: Emulator, say: Callable[[str], None], root: Path) -> Path:
+    script, needed = root / _PROGRAM, _NEEDED[which]
     if script.exists():
         return script
     root.parent.mkdir(exist_ok=True)
     with TemporaryDirectory(prefix="qemu-", dir=root.parent) as folder:
         debs, fresh = Path(folder) / "debs", Path(folder) / "root"
-        say(f"QEMU {_NEEDED} or later: downloading {_PACKAGE} and what it needs")
-        for deb in next_release().download_whole([_PACKAGE], debs):
+        say(f"QEMU {needed} or later: downloading {_PACKAGE} and what it needs")
+        for deb in _packages(which).download_whole([_PACKAGE], debs):
             run(["dpkg-deb", "--extract", deb, fresh])
         _write_script(fresh, root)
         shutil.rmtree(root, ignore_errors=True)
         fresh.rename(root)
     try:
-        _check(run([script, "--version"]))
+        _check(run([script, "--version"]), needed)
     except LabError as error:
         shutil.rmtree(root)
-        raise Unavailable(f"the QEMU of the next release does not start: {error}") from error
+        raise Unavailable(f"the QEMU of a later release does not start: {error}") from error
     return script
 
 
-def _check(said: str) -> None:
+def _own_version(program: str) -> int:
+    """0 where it is not installed, which is found out when it is started."""
+    try:
+        return _version(run([program, "--version"]))
+    except LabError:
+        return 0
+
+
+def _version(said: str) -> int:
+    """The first number of the version, 0 if there is none."""
     found = re.search(r"version (\d+)", said)
-    if found is None or int(found[1]) < _NEEDED:
-        raise LabError(f"version {_NEEDED} is wanted, this is {said.splitlines()[:1]}")
+    return int(found[1]) if found else 0
+
+
+def _check(said: str, needed: int) -> None:
+    if _version(said) < needed:
+        raise LabError(f"version {needed} is wanted, this is {said.splitlines()[:1]}")
+
+
+def _packages(which: Emulator) -> Apt:
+    if which == "newer":
+        return next_release()
+    return development_release(run(["dpkg", "--print-architecture"]).strip())
 
 
 def _write_script(fresh: Path, root: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import initramfs, truth
 from .course import Migrate
-from .emulator import newer_qemu
+from .emulator import qemu as emulator
 from .errors import LabError, run
 from .kernels import Kernel, get_kernel
 from .layout import Layout, look
@@ -31,6 +31,9 @@ Say = Callable[[str], None]
 # libvirt src/qemu/qemu_saveimage.h: the magic, version, bytes of XML, "was running", the number
 # of the format "sparse", no cookie; the XML.
 _XML = b"<domain/>".ljust(1234, b"\0")
+#: A kdump that is not flattened: since 8.2.
+_RAW = "kdump-raw-zlib"
+
 _SAVED = struct.pack("<16s5I", b"LibvirtQemudSave", 2, len(_XML), 1, 6, 0).ljust(92, b"\0") + _XML
 
 
@@ -54,7 +57,7 @@ def make(scenario: Scenario, say: Say, *, directory: Path = DUMPS, debug: bool =
     console = directory / f"{scenario.name}.console"
     with TemporaryDirectory(prefix="boot-", dir=directory) as boot:
         options = _options(scenario, kernels, Path(boot))
-        qemu = str(newer_qemu(say)) if scenario.newer_qemu else scenario.target.qemu
+        qemu = emulator(scenario.qemu, scenario.target.qemu, say)
         with Machine(qemu, options, console) as machine:
             guest = _Guest(scenario, machine, kernels, directory, (qemu, options))
             for step in scenario.course:
@@ -97,6 +100,7 @@ class _Guest:
     layouts: list[Layout] = field(default_factory=list)
     cpus: list[Cpu] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
+    version: str = ""
 
     def listen(self) -> None:
         """Take down what the guest has said, and look at the kernels that are new."""
@@ -120,7 +124,7 @@ class _Guest:
         if not how.rounds:
             self.machine.qmp.execute("stop")
         uri = f"file:{path},offset={len(_SAVED) * how.saved}"
-        if not self.scenario.newer_qemu:
+        if "mapped-ram" not in how.capabilities:
             uri = f"exec:cat >'{path}'"
         self.machine.migrate(uri, how.capabilities, rounds=how.rounds)
         path.chmod(0o644)
@@ -146,12 +150,16 @@ class _Guest:
         if "elf" in formats:
             machine.dump(elf, file_format="elf")
             run(["fallocate", "--dig-holes", elf])  # most of a guest's memory is zeros
-        if "flat" in formats or "kdump" in formats:
+        raw = machine.writes(_RAW)
+        if "flat" in formats or ("kdump" in formats and not raw):
             machine.dump(flat, file_format="kdump-zlib")
-        if "kdump" in formats:
+        if "kdump" in formats and raw:
+            machine.dump(kdump, file_format=_RAW)
+        elif "kdump" in formats:
             _make_plain(flat, kdump)
         if "flat" not in formats:
             flat.unlink(missing_ok=True)
+        self.version = machine.version
         self.made = [dump_file(self.scenario, which).name for which in formats]
         for name in self.made:  # QEMU makes them read-only even for their owner
             (self.directory / name).chmod(0o644)
@@ -184,6 +192,7 @@ class _Guest:
             "vcpus": self.scenario.vcpus,
             "memory": self.scenario.memory,
             "origin": "qemu",
+            "qemu": self.version,
             "dumps": self.made,
             "captures": list(self.scenario.captures),
             "vmlinuxes": list(dict.fromkeys(k["vmlinux"] for k in kernels if k["vmlinux"])),

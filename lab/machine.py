@@ -131,6 +131,17 @@ class Machine:
             arguments["format"] = file_format
         self.qmp.execute("dump-guest-memory", timeout=600, **arguments)
 
+    def writes(self, file_format: str) -> bool:
+        """Whether this QEMU has a format of dumps."""
+        told = self.qmp.execute("query-dump-guest-memory-capability")
+        return file_format in told["formats"]
+
+    @property
+    def version(self) -> str:
+        """QEMU's, such as 7.2.22."""
+        number = self.qmp.execute("query-version")["qemu"]
+        return "{major}.{minor}.{micro}".format(**number)
+
     def migrate(self, uri: str, capabilities: Sequence[str], *, rounds: int = 0) -> None:
         """Send the guest to ``uri``, after so many ``rounds`` of a running one.
 

@@ -43,6 +43,8 @@ Dir::Etc::sourcelist "{directory}/sources.list";
 Dir::Etc::sourceparts "{directory}/parts";
 Acquire::Languages "none";
 """
+#: The development release's index is signed but may be past its date.
+_NO_DATE = 'Acquire::Check-Valid-Until "false";\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ def development_release(debian: str, directory: Path = CACHE / "apt") -> Apt:
     lines = of_other_release(sources(_index_targets(), debian), _DEVELOPMENT)
     if not lines:
         raise Unavailable(f"none of apt's sources is of Debian ({', '.join(_DEVELOPMENT)})")
-    return _own_apt(directory / f"{debian}-development", debian, lines)
+    return _own_apt(directory / f"{debian}-development", debian, lines, more=_NO_DATE)
 
 
 def of_other_release(lines: str, others: Mapping[str, str]) -> str:
@@ -196,7 +198,7 @@ def of_other_release(lines: str, others: Mapping[str, str]) -> str:
     return "".join(dict.fromkeys(replaced))
 
 
-def _own_apt(own: Path, debian: str, lines: str) -> Apt:
+def _own_apt(own: Path, debian: str, lines: str, *, more: str = "") -> Apt:
     """An apt of its own in a folder, whose index is read once a day."""
     config = own / "apt.conf"
     if not _is_fresh(own / "updated"):
@@ -204,7 +206,7 @@ def _own_apt(own: Path, debian: str, lines: str) -> Apt:
             (own / part).mkdir(parents=True, exist_ok=True)
         (own / "status").touch()
         (own / "sources.list").write_text(lines)
-        config.write_text(_CONFIG.format(debian=debian, directory=own))
+        config.write_text(_CONFIG.format(debian=debian, directory=own) + more)
         _update(config)
         (own / "updated").touch()
     return Apt(debian, config)

@@ -59,7 +59,12 @@ def make_samples(names: list[str], say: Callable[[str], None], *, out: Path = SA
     Raises:
         LabError: a named one has not been made, or a sample came out too large.
     """
-    every = [s.name for s in SCENARIOS if not s.name.startswith(_TOO_LARGE)]
+    like_others = ("qemu", "versions")
+    every = [
+        s.name
+        for s in SCENARIOS
+        if not s.name.startswith(_TOO_LARGE) and s.group not in like_others
+    ]
     every += [d.name for d in DERIVED]
     for name in names or every:
         if (DUMPS / f"{name}.json").exists():

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .course import Dump, Migrate, Step, Wait
+from .emulator import Emulator
 from .target import TARGETS, Arch, Firmware, Target, Which
 
 Format = Literal["elf", "flat", "kdump"]
-Group = Literal["core", "states", "arm64", "big", "built", "arch", "captures", "types"]
+Group = Literal[
+    "core", "states", "arm64", "qemu", "big", "built", "arch", "captures", "types", "versions"
+]
 # What a kernel that told its truth is at the time of the dump. "live" and "crashed" ones
 # are the answer; "later" is one that had not been started yet.
 Role = Literal["live", "crashed", "capture", "stale", "later"]
@@ -38,10 +41,12 @@ class Scenario:
         linked: symbols whose addresses the guest finds in /linked, as its kernel was linked:
             what anyone can read in the distribution's packages.
         disk: size in bytes of an empty virtio disk; None for no disk.
-        newer_qemu: run it by the QEMU of the next release (lab/emulator.py).
+        qemu: what runs it (lab/emulator.py).
         course: what is done with the guest.
         roles: of the kernels that tell their truth, in the order in which they do.
-        formats: elf, flat (kdump-zlib as QEMU writes it: flattened), kdump (made plain).
+        formats: elf; flat, which is kdump-zlib as QEMU writes it, flattened; kdump, which is
+            kdump-raw-zlib or, of a QEMU before 8.2, the flattened one made plain. Debian builds
+            QEMU without lzo and snappy.
     """
 
     name: str
@@ -59,7 +64,7 @@ class Scenario:
     programs: tuple[str, ...] = ()
     linked: tuple[str, ...] = ()
     disk: int | None = None
-    newer_qemu: bool = False
+    qemu: Emulator = "own"
     course: tuple[Step, ...] = (Wait(), Dump())
     roles: tuple[Role, ...] = ("live",)
     formats: tuple[Format, ...] = ("kdump",)

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 from . import crash
 from .target import TARGETS
 
+#: Guests of other programs, in a state that the others show.
+NO_STATES = ("qemu", "versions")
 _NOT_ASKED = "not asked here"
 _JOBS = 2
 _START = "<!-- made by python3 -m lab states; do not edit -->\n"
@@ -34,13 +36,14 @@ class Row(NamedTuple):
 def truths(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The dump to ask of each scenario in ``folder``, with its truth; kdump before ELF.
 
-    Guests that were sent into files are in ordinary states, and left out.
+    Guests that were sent into files, and those of other QEMUs, are in ordinary states, and left
+    out.
     """
     for path in sorted(folder.glob("*.json")):
         truth = json.loads(path.read_text())
         names = sorted(truth["dumps"], key=lambda name: (not name.endswith(".kdump"), name))
         present = [path.parent / name for name in names if (path.parent / name).exists()]
-        if present and not truth.get("captures"):
+        if present and not truth.get("captures") and truth["group"] not in NO_STATES:
             yield present[0], truth
 
 

@@ -7,11 +7,12 @@ A new state is a new entry there.
 from __future__ import annotations
 
 from ..scenario import Scenario
-from . import aarch64, captures, others, x86_64
+from . import aarch64, captures, emulators, others, x86_64
 
 SCENARIOS: tuple[Scenario, ...] = (
     *x86_64.SCENARIOS,
     *aarch64.SCENARIOS,
     *others.SCENARIOS,
     *captures.SCENARIOS,
+    *emulators.SCENARIOS,
 )

@@ -14,7 +14,7 @@ _guest: Callable[..., Scenario] = partial(
 )
 _pc: Callable[..., Scenario] = partial(_guest, firmware="seabios", vcpus=2)
 #: QEMU 9 and later has mapped-ram; that one is downloaded.
-_newer: Callable[..., Scenario] = partial(_pc, newer_qemu=True, group="arch")
+_newer: Callable[..., Scenario] = partial(_pc, qemu="newer", group="arch")
 
 
 def _sent(*capabilities: str, saved: bool = False) -> tuple[Wait, Migrate, Dump]:

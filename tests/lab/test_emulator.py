@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The QEMU of the next release, with a stand-in for its packages."""
+"""The QEMUs of later releases, with a stand-in for their packages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from lab import batch, emulator
+from lab.emulator import Emulator
 from lab.errors import LabError, Unavailable
 from lab.scenarios import SCENARIOS
 
@@ -28,12 +29,18 @@ class Packages:
 @pytest.fixture
 def packages(monkeypatch: pytest.MonkeyPatch) -> Packages:
     found = Packages()
-    monkeypatch.setattr(emulator, "next_release", lambda: found)
+    for release in ("next_release", "development_release"):
+        monkeypatch.setattr(emulator, release, lambda *_: found)
     return found
 
 
-def _run(said: str) -> Any:
+OWN = "qemu-system-x86_64"
+
+
+def _run(said: str, own: str = "QEMU emulator version 7.2.22 (Debian)\n") -> Any:
     def run(command: Sequence[Any], **_: Any) -> str:
+        if command[0] == OWN:
+            return own
         if command[0] != "dpkg-deb":
             return said
         fresh = Path(command[-1])
@@ -49,9 +56,9 @@ def test_it_is_unpacked_once(
     tmp_path: Path, packages: Packages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(emulator, "run", _run("QEMU emulator version 10.0.13 (Debian)\n"))
-    root = tmp_path / "cache" / "qemu"
+    root = tmp_path / "cache" / "qemu-newer"
     for _ in range(2):
-        script = emulator.newer_qemu(lambda _: None, root)
+        script = Path(emulator.qemu("newer", OWN, lambda _: None, root.parent))
     assert packages.asked == 1 and script.stat().st_mode & 0o111
     text = script.read_text()
     assert f"'{root}/usr/lib64/ld-linux-x86-64.so.2'" in text
@@ -59,21 +66,55 @@ def test_it_is_unpacked_once(
     assert list(root.parent.iterdir()) == [root]
 
 
-@pytest.mark.parametrize("said", ["QEMU emulator version 8.2.0\n", ""])
+@pytest.mark.parametrize(
+    ("which", "said", "needed"),
+    [("newer", "8.2.0", 9), ("newer", "", 9), ("newest", "10.0.13", 11)],
+)
 def test_one_that_is_no_newer_is_left_out(
-    tmp_path: Path, packages: Packages, monkeypatch: pytest.MonkeyPatch, said: str
+    tmp_path: Path, packages: Packages, monkeypatch: pytest.MonkeyPatch,
+    which: Emulator, said: str, needed: int,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(emulator, "run", _run(said and f"QEMU emulator version {said}\n"))
+    with pytest.raises(Unavailable, match=f"does not start: version {needed} is wanted"):
+        emulator.qemu(which, OWN, lambda _: None, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("own", "enough"), [("10.0.13", ("newer",)), ("11.1.3", ("newer", "newest"))]
+)
+def test_the_machines_own_is_taken_where_it_is_new_enough(
+    tmp_path: Path, packages: Packages, monkeypatch: pytest.MonkeyPatch,
+    own: str, enough: tuple[str, ...],
+) -> None:  # fmt: skip
+    version = f"QEMU emulator version {own} (Debian)\n"
+    monkeypatch.setattr(emulator, "run", _run("QEMU emulator version 11.1.3\n", own=version))
+    for which in get_args(Emulator):
+        found = emulator.qemu(which, OWN, lambda _: None, tmp_path)
+        assert (found == OWN) is (which in ("own", *enough)), which
+
+
+def test_a_machine_without_qemu_gets_one(
+    tmp_path: Path, packages: Packages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(emulator, "run", _run(said))
-    with pytest.raises(Unavailable, match="does not start: version 9 is wanted"):
-        emulator.newer_qemu(lambda _: None, tmp_path / "qemu")
-    assert not (tmp_path / "qemu").exists()
+    there = _run("QEMU emulator version 11.1.3\n")
+
+    def run(command: Sequence[Any], **more: Any) -> str:
+        if command[0] == OWN:
+            raise LabError("not installed")
+        return str(there(command, **more))
+
+    monkeypatch.setattr(emulator, "run", run)
+    assert emulator.qemu("newest", OWN, lambda _: None, tmp_path).startswith(str(tmp_path))
 
 
 def test_only_guests_that_need_it_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unavailable(_: Any) -> Path:
-        raise Unavailable("out of reach")
+    def qemu(which: Emulator, own: str, _: Any) -> str:
+        if which != "own":
+            raise Unavailable("out of reach")
+        return own
 
-    monkeypatch.setattr(batch, "newer_qemu", unavailable)
+    monkeypatch.setattr(batch, "qemu", qemu)
     monkeypatch.setattr(batch, "get_kernel", lambda *_: None)
     monkeypatch.setattr(batch, "busybox", lambda _: None)
     chosen = [s for s in SCENARIOS if s.name in ("stream", "mapped-ram")]

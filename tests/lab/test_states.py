@@ -10,7 +10,7 @@ import pytest
 
 from lab.derived import DERIVED
 from lab.scenarios import SCENARIOS
-from lab.states import our_answer, truths, vmlinux_of
+from lab.states import NO_STATES, our_answer, truths, vmlinux_of
 from lab.target import TARGETS
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,8 @@ def test_no_published_row_of_ours_is_wrong() -> None:
 
 
 def test_each_architecture_has_its_guests_published() -> None:
-    arch_of = {s.name: s.arch for s in SCENARIOS if not s.captures}
+    asked = [s for s in SCENARIOS if not s.captures and s.group not in NO_STATES]
+    arch_of = {s.name: s.arch for s in asked}
     arch_of |= {d.name: arch_of[d.parent] for d in DERIVED}
     parts = re.split(r"^## (\w+)$", PAGE.read_text(), flags=re.MULTILINE)
     tables = dict(zip(parts[1::2], map(published, parts[2::2]), strict=True))
