@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Moving the kernel's symbols, in crash's table and in gdb's. */
+#define _GNU_SOURCE
 #include "defs.h"
 #include <dlfcn.h>
 #include "guard.h"

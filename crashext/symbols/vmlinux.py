@@ -108,8 +108,8 @@ class Vmlinux:
             # Without rights: a hole, in a vmlinux made from a dump.
             loads = [
                 (s["p_vaddr"], s["p_offset"], s["p_filesz"])
-                for s in elf.iter_segments("PT_LOAD")
-                if s["p_flags"] & _PF_R
+                for s in elf.iter_segments()
+                if s["p_type"] == "PT_LOAD" and s["p_flags"] & _PF_R
             ]
             text = elf.get_section_by_name(".text")
             self.is_whole = text is None or text["sh_type"] != "SHT_NOBITS"
