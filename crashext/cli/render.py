@@ -59,6 +59,7 @@ def next_steps(answer: Location) -> Iterator[str]:
     if answer.debug_packages:
         packages = " or ".join(map(printable, answer.debug_packages))
         yield f"next: get the kernel's vmlinux ({packages}) and give it with --vmlinux"
+        yield from (f"      {printable(line)}" for line in answer.debug_install)
     elif answer.found or (answer.vmlinux_fits is None and answer.kernels):
         yield "next: give the vmlinux of the kernel that ran with --vmlinux"
     if len(answer.kernels) > 1 and not answer.found:
@@ -199,6 +200,8 @@ def _where_to_get_vmlinux(answer: Location) -> Iterator[Field]:
     """For who has none at hand; nothing is fetched here."""
     if answer.debug_packages:
         yield "debug package", " or ".join(map(printable, answer.debug_packages))
+    for line in answer.debug_install:
+        yield "install with", printable(line)
     for url in answer.debuginfod:
         yield "debuginfod", printable(url)
 

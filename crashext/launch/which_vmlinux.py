@@ -172,7 +172,8 @@ def _other_build(path: str, location: Location) -> LaunchError:
 
 def _advice(location: Location, *, may_fetch: bool = False) -> str:
     packages = " or ".join(location.debug_packages)
-    ways = [f"install its debug package ({packages})"] if packages else []
+    how = f": {' or '.join(location.debug_install)}" if location.debug_install else ""
+    ways = [f"install its debug package ({packages}{how})"] if packages else []
     if may_fetch and servers():
         ways.append("have it fetched with --fetch")
     what = "the file" if packages else "the one with debug information of that build"

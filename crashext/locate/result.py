@@ -27,7 +27,8 @@ class Location:
     ``found`` is False when no kernel was found or the evidence conflicts; then
     ``evidence``, ``reason`` and ``warnings`` say why. ``kernels`` describes every
     kernel image met (crashext.locate.answer.kernels.describe), ``debug_packages`` names
-    the packages that have the matching vmlinux, ``debuginfod`` the URLs on the
+    the packages that have the matching vmlinux, ``debug_install`` the shell's lines that
+    install them on a machine of that distribution, ``debuginfod`` the URLs on the
     user's own servers, ``vmcoreinfo`` is the kernel's own text, ``vcpus`` says where each
     vCPU is (``describe_vcpus`` there).
     """
@@ -56,6 +57,7 @@ class Location:
     reason: str = ""
     kernels: tuple[dict[str, Any], ...] = ()
     debug_packages: tuple[str, ...] = ()
+    debug_install: tuple[str, ...] = ()
     debuginfod: tuple[str, ...] = ()
     vmcoreinfo: str | None = None
     vcpus: tuple[dict[str, Any], ...] = ()
@@ -107,6 +109,7 @@ class Location:
             "reason": self.reason,
             "kernels": list(self.kernels),
             "debug_packages": list(self.debug_packages),
+            "debug_install": list(self.debug_install),
             "debuginfod": list(self.debuginfod),
             "vmcoreinfo": self.vmcoreinfo,
             "vcpus": list(self.vcpus),

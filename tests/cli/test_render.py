@@ -25,7 +25,7 @@ def test_escapes_in_a_location() -> None:
     answer = Location(
         EVIL, "x86_64", False, release=EVIL, banner=EVIL, method=EVIL, confirmed_by=(EVIL,),
         evidence=(Held("x", EVIL),), warnings=(EVIL,), reason=EVIL,
-        kernels=(KERNEL, KERNEL), debug_packages=(EVIL,),
+        kernels=(KERNEL, KERNEL), debug_packages=(EVIL,), debug_install=(EVIL,),
     )  # fmt: skip
     assert all(line.isprintable() and line.isascii() for line in location_text(answer))
 

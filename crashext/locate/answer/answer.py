@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ...arch.base import Evidence
 from ...text import printable
@@ -14,7 +14,7 @@ from ..image import vmcoreinfo_data
 from ..image.image import Image
 from ..result import Location
 from .kernels import describe, describe_vcpus
-from .packages import debug_packages, debuginfod_urls
+from .packages import DebugPackage, debug_package, debuginfod_urls
 
 #: Refuted claims, and images not chosen, shown one by one; a guest can plant any number.
 _MAX_SHOWN = 8
@@ -28,6 +28,7 @@ def answer(
     paging = None if image is None else image.paging
     text = image.named_text if image else None
     fits = None if context.vmlinux is None or image is None else image.matches_vmlinux
+    packages = _packages(images, image)
     return Location(
         path=context.dump.path,
         arch=context.arch.name,
@@ -49,7 +50,8 @@ def answer(
         confirmed_by=image.held if image else (),
         evidence=tuple(_evidence(context, images, image)),
         kernels=tuple(describe(context, images, image)),
-        debug_packages=_packages(images, image),
+        debug_packages=_once([name for package in packages for name in package.names]),
+        debug_install=_once([package.install for package in packages if package.install]),
         debuginfod=debuginfod_urls(image.build_id) if image else (),
         vcpus=tuple(describe_vcpus(context, images)),
         vmcoreinfo=_vmcoreinfo(context, image),
@@ -61,11 +63,14 @@ def answer(
     )
 
 
-def _packages(images: list[Image], chosen: Image | None) -> tuple[str, ...]:
+def _packages(images: list[Image], chosen: Image | None) -> list[DebugPackage]:
     """Where to get the vmlinux of the answer; without one, of what may have been it."""
     wanted = [chosen] if chosen else [i for i in images if i.running or is_rival(i)]
-    found = [debug_packages(image.banner) for image in wanted if image.banner]
-    return tuple(dict.fromkeys(name for names in found for name in names))[:_MAX_SHOWN]
+    return [debug_package(image.banner, image.build_id) for image in wanted if image.banner]
+
+
+def _once(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))[:_MAX_SHOWN]
 
 
 def _misfit(context: Context, image: Image) -> str:
