@@ -17,7 +17,7 @@ from ...symbols.places import is_build_id
 _RELEASE = re.compile(r"Linux version (\d[\w.+~-]{0,63}) ", re.ASCII)
 #: Ubuntu's builds are numbered so: ``#101-Ubuntu``, ``#14~24.04.1-Ubuntu``.
 _UBUNTU = re.compile(r" #\d+\S{0,32}-Ubuntu ", re.ASCII)
-#: The distribution's mark and the architecture, then the flavour: ``.el9_4.x86_64+rt``.
+#: The distribution's mark and the architecture, then the flavour: ``.el9_4.MACHINE+rt``.
 _RPM = re.compile(r"\.(?:fc|el|amzn)\d\w*\.\w+(?:\+(?P<flavour>[\w-]+))?", re.ASCII)
 #: ``5.14.21-150400.24.21-default``: version, the package's release, flavour.
 _SUSE = re.compile(r"(?P<version>[\w.~]+-[\w.~]+)-(?P<flavour>[a-z]\w*)", re.ASCII)
