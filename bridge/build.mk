@@ -30,13 +30,17 @@ CRASH_PROGRAM ?= /proc/self/exe
 PYTHON_PROGRAM ?= $(shell $(PLUGIN_PYTHON) -c "import sys; print(sys._base_executable)")
 
 CRASH_MACHINE ?= $(shell $(CC) -dumpmachine | sed 's/-.*//; s/x86_64/X86_64/; s/aarch64/ARM64/')
+# 8.0.2 is 80002, a distributor's 8.0.5-2.el9 80005; 0 where it is no release, as a snapshot's 8.0.3++.
+CRASH_RELEASE := $(shell echo '$(CRASH_VERSION)' | awk -F. \
+	'/^[0-9]+\.[0-9]+\.[0-9]+(-|$$)/ { n = $$1 * 10000 + $$2 * 100 + $$3 } END { print n + 0 }')
 # defs.h wants to be told the gdb inside crash: the newest that it speaks of.
 CRASH_GDB ?= $(shell grep -o 'GDB_[0-9][0-9_]*' $(CRASH_INCLUDE)/defs.h | sort -Vu | tail -n 1)
 
 BRIDGE_CFLAGS = -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -Wall -Wextra -Werror=implicit $(CFLAGS)
 # crash's own header: its unused and signedness warnings are not ours to mend.
 CRASH_CFLAGS = $(BRIDGE_CFLAGS) -Wno-unused-parameter -Wno-sign-compare \
-	-isystem $(CRASH_INCLUDE) -D$(CRASH_MACHINE) -D$(CRASH_GDB) -DCRASH_VERSION='"$(or $(CRASH_VERSION),$(error set CRASH_VERSION: there is no crash to ask))"'
+	-isystem $(CRASH_INCLUDE) -D$(CRASH_MACHINE) -D$(CRASH_GDB) -DCRASH_VERSION='"$(or $(CRASH_VERSION),$(error set CRASH_VERSION: there is no crash to ask))"' \
+	-DCRASH_RELEASE=$(CRASH_RELEASE)
 SHIM ?= $(PLUGIN_FOLDER)/crashext/qemufix.so
 HOST ?= $(PLUGIN_FOLDER)/crashext/_host.so
 HOST_SOURCES = $(addprefix bridge/, command.c interpreter.c serve.c host.c guard.c fork.c \
@@ -49,9 +53,9 @@ plugin: $(PLUGIN_PARTS)
 $(PLUGIN_FOLDER)/qemufix.so: $(SHIM)
 	ln -sf crashext/qemufix.so $@
 
-$(SHIM): bridge/qemufix.c bridge/help.h bridge/build.mk
+$(SHIM): bridge/qemufix.c bridge/tables.c bridge/tables.h bridge/help.h bridge/build.mk
 	@mkdir -p $(@D)
-	$(CC) $(CRASH_CFLAGS) -shared -o $@ bridge/qemufix.c $(LDFLAGS)
+	$(CC) $(CRASH_CFLAGS) -shared -o $@ bridge/qemufix.c bridge/tables.c $(LDFLAGS)
 
 $(HOST): $(HOST_SOURCES) $(wildcard bridge/*.h) bridge/build.mk
 	@mkdir -p $(@D)

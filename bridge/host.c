@@ -15,19 +15,11 @@ static void number(FILE *to, const char *name, long long value)
 	fprintf(to, "%s=%lld%c", name, value, '\0');
 }
 
-/*
- * Whether the stages of reinit.c are known to be this crash's own start: they
- * were held against the sources of crash 8 and tried there, with its gdb 10.
- * From a full session there is no way back to the state before kernel_init().
- */
+/* From a full session there is no way back to the state before kernel_init(). */
 static int can_reinit(void)
 {
-#ifdef X86_64
-	return STRNEQ(CRASH_VERSION, "8.") && (pc->flags & MINIMAL_MODE) && DUMPFILE() &&
+	return qfx_stages->name && (pc->flags & MINIMAL_MODE) && DUMPFILE() &&
 	       !XEN_HYPER_MODE() && can_relocate_gdb();
-#else
-	return FALSE;
-#endif
 }
 
 static void print_session(FILE *to)

@@ -9,6 +9,7 @@
 #include "defs.h"
 #include <dlfcn.h>
 #include "help.h"
+#include "tables.h"
 
 static void cmd_qemufix(void);
 
@@ -77,9 +78,16 @@ static void take_history(void)
 
 static void __attribute__((constructor)) load(void)
 {
+	const char *strange;
+
 	if (!STREQ(pc->program_version, CRASH_VERSION)) {
 		error(INFO, "qemufix.so was built for crash " CRASH_VERSION ", this is crash %s: "
 		      "build it again with this crash's defs.h\n", pc->program_version);
+		return;
+	}
+	if ((strange = strange_table())) {
+		error(INFO, "qemufix.so was built with another defs.h than this crash %s (its %s has "
+		      "another size): build it again with this crash's\n", pc->program_version, strange);
 		return;
 	}
 	take_history();

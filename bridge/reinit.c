@@ -5,12 +5,14 @@
  */
 #include "defs.h"
 #include "guard.h"
+#include "releases.h"
 
-#ifdef X86_64
+#ifdef STAGES_FIT
 
 /* Set by x86_64_init() from what it read through the old translation. */
-#define DERIVED_FLAGS (VM_5LEVEL | RANDOMIZED | VMEMMAP | VM_FLAGS | KPTI | L1TF | ORC | \
-		       FRAMEPOINTER | NESTED_NMI | SCHED_TEXT | GART_REGION | NO_TSS)
+#define DERIVED_FLAGS (VM_5LEVEL | RANDOMIZED | VMEMMAP | VM_FLAGS | KPTI | L1TF | \
+		       ORC | ORC_6_4 | FRAMEPOINTER | NESTED_NMI | SCHED_TEXT | \
+		       GART_REGION | NO_TSS)
 
 static void translation(const struct target *target)
 {

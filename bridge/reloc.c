@@ -4,6 +4,7 @@
 #include "defs.h"
 #include <dlfcn.h>
 #include "guard.h"
+#include "releases.h"
 
 /* gdb's objfile_rebase(objfile *, CORE_ADDR) as the C++ compiler names it. */
 #define OBJFILE_REBASE "_Z14objfile_rebaseP7objfilem"
@@ -70,7 +71,25 @@ static void *rebase_function(void)
 
 int can_relocate_gdb(void)
 {
-	return rebase_function() && dlsym(RTLD_DEFAULT, "gdb_kernel_objfile");
+	return GDB_CANT_REBASE || (rebase_function() && dlsym(RTLD_DEFAULT, "gdb_kernel_objfile"));
+}
+
+/* As gdb_main_loop() gives it to gdb. */
+static char *gdb_namelist(void)
+{
+	if (pc->namelist_debug)
+		return pc->namelist_debug;
+	return pc->debuginfo_file && (st->flags & CRC_MATCHES) ? pc->debuginfo_file : pc->namelist;
+}
+
+/* Takes as long as gdb did at the start; all that it knew of the file is read again. */
+static void read_anew(ulong offset)
+{
+	char command[PATH_MAX + 64];
+
+	snprintf(command, sizeof(command), "symbol-file -o 0x%lx \"%s\"", offset, gdb_namelist());
+	if (!gdb_pass_through(command, pc->nullfp, GNU_RETURN_ON_ERROR))
+		error(FATAL, "gdb can't read %s again\n", gdb_namelist());
 }
 
 /* The offset counts from the linked addresses, whatever was applied before. */
@@ -79,7 +98,10 @@ void relocate_gdb(const struct target *target)
 	void (*rebase)(void *, unsigned long) = (void (*)(void *, unsigned long))rebase_function();
 	void **objfile = dlsym(RTLD_DEFAULT, "gdb_kernel_objfile");
 
-	if (!rebase || !objfile || !*objfile)
+	if (GDB_CANT_REBASE)
+		read_anew(target->kaslr_offset);
+	else if (rebase && objfile && *objfile)
+		rebase(*objfile, target->kaslr_offset);
+	else
 		error(FATAL, "this crash's gdb can't move the kernel's symbols\n");
-	rebase(*objfile, target->kaslr_offset);
 }

@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "qemufix.so"
 DUMPS = ROOT / "lab" / "dumps"
 HEADER = Path("/usr/include/crash/defs.h")
-#: A crash start takes 5 to 10 s on an idle machine.
-TIMEOUT = 90
+#: A crash start takes 5 to 10 s on an idle machine, and many times that on a busy one.
+TIMEOUT = 240
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,10 @@ def build_extension(source: str, library: Path, *more: str) -> Path:
     return library
 
 
+#: In place of a command's output: the session had ended before.
+NEVER_RAN = "(never ran)"
+
+
 @dataclass(frozen=True)
 class Finished:
     """A crash session that has ended."""
@@ -126,5 +130,5 @@ def outputs(
     texts = {}
     for i, command in enumerate(commands):
         file = cwd / f"{i}.out"
-        texts[command] = file.read_text(errors="replace") if file.exists() else "(never ran)"
+        texts[command] = file.read_text(errors="replace") if file.exists() else NEVER_RAN
     return done.out, texts

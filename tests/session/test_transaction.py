@@ -25,6 +25,8 @@ from .crash_driver import (
 
 pytestmark = [pytest.mark.crash, pytest.mark.lab]
 
+#: A dump that crash 8.0.2, 8.0.6 and 9.0.2 open when they are told right.
+OPENED = "panicked.kdump"
 WRONG = ("-s", "--minimal", "--kaslr=0", "--machdep", "phys_base=0")
 #: Shows that reads, symbols and gdb work and that nothing has moved.
 ALIVE = ["sym linux_banner", "rd -p 0 2", "dis schedule 1", "help -k | grep relocate:"]
@@ -59,7 +61,7 @@ FAULTS = [
 
 
 def test_each_fault_leaves_the_session_as_it_was(fault: str, tmp_path: Path) -> None:
-    case = guest("ovmf-kaslr.kdump")
+    case = guest(OPENED)
     commands = [f"extend {fault}", f"extend {PLUGIN}", mark(0), *ALIVE]
     for i, (stage, kind, _) in enumerate(FAULTS):
         commands += [mark(2 * i + 1), f"fault {stage} {kind}", "qemufix physbase --apply"]
@@ -80,7 +82,7 @@ def test_each_fault_leaves_the_session_as_it_was(fault: str, tmp_path: Path) -> 
 
 
 def test_a_hang_ends_at_the_limit(fault: str, tmp_path: Path) -> None:
-    case = guest("ovmf-kaslr.kdump")
+    case = guest(OPENED)
     commands = [
         f"extend {fault}", f"extend {PLUGIN}", "fault relocate_symbols hang",
         mark(0), *ALIVE, mark(1), "qemufix physbase --apply", mark(2), *ALIVE, mark(3),
@@ -127,7 +129,7 @@ APPLY = (f"extend {PLUGIN}", "qemufix physbase --apply", "help -p > pid")
 
 def test_exit_status_and_signals_go_through(tmp_path: Path) -> None:
     """The process that the shell knows stands for the session behind it."""
-    case = guest("ovmf-kaslr.kdump")
+    case = guest(OPENED)
     session = start_session(case, tmp_path, environment())
     send(session, *APPLY)
     behind = session_pid(tmp_path)
@@ -137,7 +139,7 @@ def test_exit_status_and_signals_go_through(tmp_path: Path) -> None:
 
 
 def test_session_ends_with_the_process_in_front(tmp_path: Path) -> None:
-    case = guest("ovmf-kaslr.kdump")
+    case = guest(OPENED)
     session = start_session(case, tmp_path, environment())
     send(session, *APPLY)
     behind = session_pid(tmp_path)
