@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .crash_driver import PLUGIN, ROOT, TIMEOUT, environment, guest, run_crash
+from .crash_driver import OPENED, PLUGIN, ROOT, TIMEOUT, environment, guest, run_crash
 from .leftovers import LITTLE, Left, look
 from .terminal import Terminal
 
@@ -21,7 +21,7 @@ WRONG = ("-s", "--minimal", "--kaslr=0", "--machdep", "phys_base=0")
 
 
 def test_output_goes_where_crash_sends_it(tmp_path: Path) -> None:
-    case = guest("ovmf-kaslr.kdump")
+    case = guest(OPENED)
     commands = [
         f"extend {PLUGIN}",
         "qemufix physbase --json > answer.json",
@@ -50,7 +50,7 @@ def test_output_goes_where_crash_sends_it(tmp_path: Path) -> None:
 
 def test_input_file_goes_on_in_the_applied_session(tmp_path: Path) -> None:
     """Nothing is lost and nothing runs twice, in the file and on stdin behind it."""
-    case = guest("ovmf-kaslr.kdump")
+    case = guest(OPENED)
     script = tmp_path / "todo"
     lines = [f"extend {PLUGIN}", "!echo 1 >> trace", "qemufix physbase --apply | cat > said",
              "!echo 2 >> trace", "p init_task.comm > comm"]  # fmt: skip
@@ -66,7 +66,7 @@ def test_input_file_goes_on_in_the_applied_session(tmp_path: Path) -> None:
 
 def test_stdin_from_a_file_is_not_read_twice_when_apply_fails(tmp_path: Path) -> None:
     """A copy that ends must leave the session's place in its input alone."""
-    case = guest("ovmf-kaslr.kdump")
+    case = guest(OPENED)
     todo = tmp_path / "todo"
     lines = [f"extend {PLUGIN}", "!echo 1 >> trace", "qemufix physbase --apply",
              "!echo 2 >> trace", "qemufix detect", "!echo 3 >> trace"]  # fmt: skip
@@ -81,7 +81,7 @@ def test_stdin_from_a_file_is_not_read_twice_when_apply_fails(tmp_path: Path) ->
 
 
 def test_unload_and_load_again(tmp_path: Path) -> None:
-    case = guest("ovmf-kaslr.kdump")
+    case = guest(OPENED)
     load, unload = f"extend {PLUGIN}", f"extend -u {PLUGIN}"
     commands = []
     for _ in range(3):
@@ -101,7 +101,7 @@ def test_another_version_of_crash_is_refused_in_one_line(tmp_path: Path) -> None
          f"SHIM={tmp_path}/qemufix.so"],
         cwd=ROOT, check=True,
     )  # fmt: skip
-    case = guest("ovmf-kaslr.kdump")
+    case = guest(OPENED)
     commands = [f"extend {tmp_path}/qemufix.so", "sym linux_banner"]
     out = run_crash(case.argv(*WRONG), commands, cwd=tmp_path).out
     assert re.search(r"built for crash 7\.9\.9, this is crash \d", out)
@@ -111,7 +111,7 @@ def test_another_version_of_crash_is_refused_in_one_line(tmp_path: Path) -> None
 
 def test_terminal_and_interrupts(tmp_path: Path) -> None:
     """Ctrl-C ends the command and not the session; an applied session has the terminal."""
-    case = guest("ovmf-kaslr.kdump")
+    case = guest(OPENED)
     crash = Terminal(case.argv(*WRONG), tmp_path)
     at = crash.read_until("crash> ")
     crash.type(f"extend {PLUGIN}\n")
@@ -138,7 +138,7 @@ def test_terminal_and_interrupts(tmp_path: Path) -> None:
 )
 def test_pager(how: str, words: str, tmp_path: Path) -> None:
     """The prompt comes back when the reader of the command's output has ended."""
-    case = guest("ovmf-kaslr.kdump")
+    case = guest(OPENED)
     pager = tmp_path / "pager"
     pager.write_text("#!/bin/sh\ncat > seen; sleep 1; echo pager-done\n")
     pager.chmod(0o755)
@@ -167,7 +167,7 @@ def test_pager(how: str, words: str, tmp_path: Path) -> None:
 
 def test_nothing_is_left_of_commands(tmp_path: Path) -> None:
     """No Python comes into the session, and 50 commands leave no more than one does."""
-    case = guest("ovmf-kaslr.kdump")
+    case = guest(OPENED)
     commands = [f"extend {PLUGIN}", "qemufix physbase > /dev/null", look("before")]
     commands += [
         "qemufix physbase > /dev/null",
@@ -188,7 +188,7 @@ def test_nothing_is_left_of_commands(tmp_path: Path) -> None:
 
 def test_module_symbols_load_in_an_applied_session(tmp_path: Path) -> None:
     """gdb reads them with threads, which a forked copy does not have."""
-    case = guest("ovmf-vmcoreinfo.kdump")
+    case = guest(OPENED)
     modules = case.vmlinux.parent / case.vmlinux.name.replace("vmlinux", "modules")
     module = modules / "qemu_fw_cfg.ko"
     if not module.exists():

@@ -19,13 +19,9 @@ import pytest
 from crashext import open_dump
 from crashext.symbols.vmlinux import Vmlinux
 
-from .crash_driver import NEVER_RAN, PLUGIN, Guest, guest, outputs
+from .crash_driver import NEVER_RAN, OPENED, PLUGIN, Guest, guest, outputs
 
 pytestmark = [pytest.mark.crash, pytest.mark.lab]
-
-#: Opened by crash 8.0.2, 8.0.6 and 9.0.2.  8.0.6 ends at its own start on guests of 6.1 that did
-#: not panic: it reads an exception stack that kernels without AMD_MEM_ENCRYPT do not have.
-OPENED = "panicked.kdump"
 
 #: For every case.
 COMMANDS = """

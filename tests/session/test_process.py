@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from .crash_driver import PLUGIN, ROOT, TIMEOUT, guest, run_crash
+from .crash_driver import OPENED, PLUGIN, ROOT, TIMEOUT, guest, run_crash
 from .terminal import Terminal
 
 pytestmark = [pytest.mark.crash, pytest.mark.lab]
@@ -24,7 +24,7 @@ WRONG = ("-s", "--minimal", "--kaslr=0", "--machdep", "phys_base=0")
 @pytest.fixture
 def crash(tmp_path: Path) -> Iterator[Terminal]:
     """A session with the plugin, at its prompt."""
-    terminal = Terminal(guest("ovmf-kaslr.kdump").argv(*WRONG), tmp_path)
+    terminal = Terminal(guest(OPENED).argv(*WRONG), tmp_path)
     at = terminal.read_until("crash> ")
     terminal.type(f"extend {PLUGIN}\n")
     terminal.read_until("crash> ", terminal.read_until("shared object loaded", at))
@@ -96,7 +96,7 @@ def test_a_python_that_is_not_there_is_named(tmp_path: Path) -> None:
     )  # fmt: skip
     shutil.copy(PLUGIN, tmp_path / "qemufix.so")
     commands = [f"extend {tmp_path}/qemufix.so", "qemufix detect", "sym linux_banner"]
-    out = run_crash(guest("ovmf-kaslr.kdump").argv(*WRONG), commands, cwd=tmp_path).out
+    out = run_crash(guest(OPENED).argv(*WRONG), commands, cwd=tmp_path).out
     (line,) = [line for line in out.splitlines() if line.startswith("qemufix: ")]
     assert f"can't start {python}" in line
     assert "No such file" in line

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .crash_driver import HEADER, ROOT, guest, run_crash
+from .crash_driver import HEADER, OPENED, ROOT, guest, run_crash
 
 pytestmark = [pytest.mark.crash, pytest.mark.lab]
 
@@ -59,7 +59,7 @@ def test_the_release_is_read_from_the_version(version: str, release: int) -> Non
 def test_an_unknown_release_starts_again(release: str | None, deed: str, tmp_path: Path) -> None:
     plugin = built(tmp_path / "built", *([f"CRASH_RELEASE={release}"] if release else []))
     commands = [f"extend {plugin}", "qemufix physbase --apply --dry-run"]
-    out = run_crash(guest("panicked.kdump").argv(*WRONG), commands, cwd=tmp_path).out
+    out = run_crash(guest(OPENED).argv(*WRONG), commands, cwd=tmp_path).out
     assert f"Would {deed} with phys_base" in out
 
 
@@ -73,7 +73,7 @@ def test_other_tables_are_refused(tmp_path: Path) -> None:
     (include / "defs.h").write_text(altered)
     plugin = built(tmp_path / "built", f"CRASH_INCLUDE={include}")
     commands = [f"extend {plugin}", "qemufix physbase"]
-    out = run_crash(guest("panicked.kdump").argv(*WRONG), commands, cwd=tmp_path).out
+    out = run_crash(guest(OPENED).argv(*WRONG), commands, cwd=tmp_path).out
     assert "built with another defs.h than this crash" in out
     assert "(its vm_table has another size)" in out
     assert "phys_base      " not in out

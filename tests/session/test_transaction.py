@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from .crash_driver import (
+    OPENED,
     PLUGIN,
     ROOT,
     TIMEOUT,
@@ -25,8 +26,6 @@ from .crash_driver import (
 
 pytestmark = [pytest.mark.crash, pytest.mark.lab]
 
-#: A dump that crash 8.0.2, 8.0.6 and 9.0.2 open when they are told right.
-OPENED = "panicked.kdump"
 WRONG = ("-s", "--minimal", "--kaslr=0", "--machdep", "phys_base=0")
 #: Shows that reads, symbols and gdb work and that nothing has moved.
 ALIVE = ["sym linux_banner", "rd -p 0 2", "dis schedule 1", "help -k | grep relocate:"]
@@ -68,7 +67,8 @@ def test_each_fault_leaves_the_session_as_it_was(fault: str, tmp_path: Path) -> 
         commands += [f"fault {stage} none", mark(2 * i + 2), *ALIVE]
     last = 2 * len(FAULTS) + 1
     commands += [mark(last), "qemufix physbase --apply", "bt 0", mark(last + 1)]
-    out = run_crash(case.argv(*WRONG), commands, cwd=tmp_path, env=faulty()).out
+    limit = TIMEOUT * (len(FAULTS) + 1)
+    out = run_crash(case.argv(*WRONG), commands, cwd=tmp_path, env=faulty(), timeout=limit).out
     untouched = section(out, 0)
     assert "linux_banner" in untouched
     for i, (_, _, words) in enumerate(FAULTS):
