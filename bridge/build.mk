@@ -36,7 +36,9 @@ CRASH_RELEASE := $(shell echo '$(CRASH_VERSION)' | awk -F. \
 # defs.h wants to be told the gdb inside crash: the newest that it speaks of.
 CRASH_GDB ?= $(shell grep -o 'GDB_[0-9][0-9_]*' $(CRASH_INCLUDE)/defs.h | sort -Vu | tail -n 1)
 
-BRIDGE_CFLAGS = -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -Wall -Wextra -Werror=implicit $(CFLAGS)
+# The folder that it is built in is nobody's business: the same sources give the same bytes.
+BRIDGE_CFLAGS = -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -Wall -Wextra -Werror=implicit \
+	-ffile-prefix-map=$(CURDIR)=. $(CPPFLAGS) $(CFLAGS)
 # crash's own header: its unused and signedness warnings are not ours to mend.
 CRASH_CFLAGS = $(BRIDGE_CFLAGS) -Wno-unused-parameter -Wno-sign-compare \
 	-isystem $(CRASH_INCLUDE) -D$(CRASH_MACHINE) -D$(CRASH_GDB) -DCRASH_VERSION='"$(or $(CRASH_VERSION),$(error set CRASH_VERSION: there is no crash to ask))"' \

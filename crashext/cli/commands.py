@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from pathlib import Path
 from typing import Any
 
 import click
@@ -36,17 +35,28 @@ def execute(argv: Sequence[str], job: Job) -> int:
     return int(status or 0) if argv else 2
 
 
-def plugin() -> str:
-    """Where the crash extension is, for `extend`; or that it was left out."""
-    path = Path(__file__).parent.parent / "qemufix.so"
-    return f"crash extension: {path if path.exists() else 'left out when this was installed'}"
+def say_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Print the version, and where the crash extension is."""
+    if not wanted or ctx.resilient_parsing:
+        return
+    from .plugin_file import plugin_text
+
+    click.echo(f"qemufix {__version__}\n{plugin_text()}")
+    ctx.exit()
 
 
 @click.group(
     context_settings=HELP,
     epilog="Exit status: 0 yes or found, 1 answered no, 2 usage, 3 unreadable or damaged file.",
 )
-@click.version_option(__version__, prog_name="qemufix", message=f"%(prog)s %(version)s\n{plugin()}")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=say_version,
+    help="Print the version, and where the crash extension is.",
+)
 def cli() -> None:
     """Find the Linux kernel in a guest-memory dump that QEMU or libvirt wrote.
 
