@@ -7,16 +7,19 @@
 #   make test-arch  guests of further architectures
 #   make bench      measure, and print ratios
 #   make install    DESTDIR, PREFIX, EXTENSIONS_DIR
+#   make dist       what a release consists of
 #   make help       all targets
 
 PREFIX ?= /usr/local
 DESTDIR ?=
 VENV := .venv
 PYTHON := $(VENV)/bin/python
-LIBDIR := $(PREFIX)/lib/qemufix
-MANDIR := $(PREFIX)/share/man/man1
-# crash looks in /usr/lib64/crash/extensions first, where there is one.
-EXTENSIONS_DIR ?= $(firstword $(wildcard /usr/lib64/crash/extensions) /usr/lib/crash/extensions)
+# ~ reaches us where the shell leaves it as it is.
+override PREFIX := $(abspath $(patsubst ~%,$(HOME)%,$(PREFIX)))
+# crash looks in /usr/lib64/crash/extensions first, where there is one. Who installs elsewhere
+# than in the system tells crash by CRASH_EXTENSIONS.
+SYSTEM_EXTENSIONS = $(firstword $(wildcard /usr/lib64/crash/extensions) /usr/lib/crash/extensions)
+EXTENSIONS_DIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),$(SYSTEM_EXTENSIONS),$(PREFIX)/lib/crash/extensions)
 PYTEST_ARGS ?=
 # What sample-dumps makes, and the tests ask about: core is what people meet, states is
 # what a guest may be in the middle of, arm64 is aarch64, captures is what is no dump, qemu is
@@ -128,29 +131,22 @@ fuzz-truth: setup ## damaged memory of samples and lab dumps: no false answer ma
 	@$(PYTHON) -m fuzz.truth --folder dumps --count $(or $(COUNT_DUMPS),5000) --seed $$(date +%s)
 
 # lzo pages need a library that pip builds: with liblzo2-dev only.
-WHAT = '.[fast,view$(if $(wildcard /usr/include/lzo/lzo1x.h),$(comma)lzo)]'
+WHAT = .[fast,view$(if $(wildcard /usr/include/lzo/lzo1x.h),$(comma)lzo)]
 comma := ,
 
+install uninstall: export PREFIX := $(PREFIX)
+install uninstall: export DESTDIR := $(DESTDIR)
+install uninstall: export EXTENSIONS_DIR := $(EXTENSIONS_DIR)
+install: export PLUGIN_PYTHON := $(PLUGIN_PYTHON)
+install: export WHAT := $(WHAT)
+
 .PHONY: install
-install: ## install the command, the plugin and the man page
-	@test -f crashext/qemufix.so || echo "qemufix: no plugin was built (run make first); installing the command alone"
-	@mkdir -p build
-	$(PLUGIN_PYTHON) -m venv build/pip
-	rm -rf build/lib
-	build/pip/bin/python -m pip install --quiet --upgrade --target "$(DESTDIR)$(LIBDIR)" $(WHAT)
-	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(MANDIR)"
-	sed 's|@LIBDIR@|$(LIBDIR)|; s|@PYTHON@|$(PLUGIN_PYTHON)|' tools/qemufix.in > build/qemufix
-	install -m 755 build/qemufix "$(DESTDIR)$(PREFIX)/bin/qemufix"
-	install -m 644 docs/qemufix.1 "$(DESTDIR)$(MANDIR)/qemufix.1"
-	if test -f "$(DESTDIR)$(LIBDIR)/crashext/qemufix.so"; then \
-		install -d "$(DESTDIR)$(EXTENSIONS_DIR)" && \
-		ln -sfn "$(LIBDIR)/crashext/qemufix.so" "$(DESTDIR)$(EXTENSIONS_DIR)/qemufix.so"; fi
+install: ## install the command, the plugin and the man page (PREFIX=~/x: without root)
+	@tools/install.sh install
 
 .PHONY: uninstall
 uninstall: ## remove what install put there
-	rm -rf "$(DESTDIR)$(LIBDIR)"
-	rm -f "$(DESTDIR)$(PREFIX)/bin/qemufix" "$(DESTDIR)$(MANDIR)/qemufix.1" \
-		"$(DESTDIR)$(EXTENSIONS_DIR)/qemufix.so"
+	@tools/install.sh uninstall
 
 .PHONY: clean
 clean: plugin-clean ## remove what was built; lab/dumps and .venv stay
