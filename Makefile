@@ -48,7 +48,7 @@ $(NEEDED):
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; \
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; \
 		do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
 .PHONY: setup
@@ -147,6 +147,9 @@ install: ## install the command, the plugin and the man page (PREFIX=~/x: withou
 .PHONY: uninstall
 uninstall: ## remove what install put there
 	@tools/install.sh uninstall
+
+include packaging/dist.mk
+-include packaging/rpm/rpm.mk
 
 .PHONY: clean
 clean: plugin-clean ## remove what was built; lab/dumps and .venv stay

@@ -5,16 +5,19 @@
 # Debian's own python3, which is the one that the plugin starts. Safe to repeat.
 # Of names with a bar between them, suites have one: the first that is there is meant.
 # `setup.sh venv` leaves the Debian packages alone, `setup.sh arch` adds those that
-# `make test-arch` needs, `setup.sh types` those that build a kernel with its types.
+# `make test-arch` needs, `setup.sh types` those that build a kernel with its types, `setup.sh
+# dist` those that make packages.
 set -eu
 cd "$(dirname "$0")/.."
 
 PACKAGES="crash makedumpfile qemu-system-x86 ovmf qemu-system-arm qemu-efi-aarch64 busybox-static kexec-tools
 	ca-certificates cpio fuse3 gcc gdb-multiarch libc6-dev liblzo2-dev make python3 python3-dev python3-libkdumpfile python3-venv
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static|qemu-user binutils debuginfod
-	libdebuginfod1t64|libdebuginfod1 mmdebstrap"
+	libdebuginfod1t64|libdebuginfod1 mmdebstrap zlib1g-dev"
 ARCH_PACKAGES="qemu-system-misc qemu-system-ppc gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
 	flex bison bc xz-utils"
+DIST_PACKAGES="build-essential debhelper dh-python lintian pybuild-plugin-pyproject python3-all
+	python3-click python3-pyelftools python3-setuptools python3-wheel rpm"
 TYPES_PACKAGES="flex bison bc xz-utils libelf-dev dwarves"
 PYTHON=${PYTHON:-/usr/bin/python3}
 VENV=.venv
@@ -97,6 +100,7 @@ make_venv() {
 case "${1:-}" in
 venv) ;;
 arch) PACKAGES="$PACKAGES $ARCH_PACKAGES" && install_packages ;;
+dist) PACKAGES="$PACKAGES $DIST_PACKAGES" && install_packages ;;
 types) PACKAGES="$PACKAGES $TYPES_PACKAGES" && install_packages ;;
 *) install_packages ;;
 esac

@@ -91,6 +91,7 @@ def unwrap(source: Source, check: Callable[[bytes, str], Any], progress: Progres
     except ImportError:
         raise UnsupportedDump(
             f"compressed with {wrapper.name}: reading it needs the Python package "
-            f"{wrapper.package}, which isn't installed",
+            f"{wrapper.package}, which isn't installed (pip install {wrapper.package}, or unpack "
+            f"it first: {wrapper.name} -d)",
             path=source.path,
         ) from None
