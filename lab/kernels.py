@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
+import zstandard
+
 from . import built_kernel
 from .errors import LabError, Unavailable
 from .packages import (
@@ -29,6 +31,7 @@ from .packages import (
     unpack,
 )
 from .target import Target, Which
+from .ubuntu import SERIES, ubuntu
 
 # In the order in which they have to be loaded; a kernel may have some built in.
 MODULES = (
@@ -40,6 +43,13 @@ MODULES = (
     "virtio_pci",
     "virtio_blk",
 )
+
+
+#: What a module's name ends in, and how it is unpacked.
+_UNPACK: dict[str, Callable[[bytes], bytes]] = {
+    ".xz": lzma.decompress,
+    ".zst": lambda data: zstandard.ZstdDecompressor().decompressobj().decompress(data),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,9 @@ def _find(target: Target, which: Which) -> tuple[Apt, str]:
         Unavailable: none of the archives that may have one does.
     """
     own, meta = apt(target.debian), target.kernels[which]
+    if which in SERIES:
+        ubuntus = ubuntu(which, target.debian)
+        return ubuntus, _release(ubuntus, meta)
     if which == "development":
         newest = development_release(target.debian)
         return newest, _release(newest, meta)
@@ -177,6 +190,7 @@ def _fetch(packages: Apt, kernel: Kernel, say: Callable[[str], None], *, debug: 
     wanted = [(package, _keep_image) for package in dict.fromkeys(images)]
     if debug:
         wanted.append((f"{image}-dbg", _keep_debug))
+    kernel.modules.mkdir(parents=True, exist_ok=True)  # a kernel may have all of them built in
     for package, keep in wanted:
         say(f"kernel {kernel.release}: downloading {package}")
         deb = packages.download(package, kernel.cache / "debs")
@@ -195,8 +209,7 @@ def _keep_image(kernel: Kernel, name: str, data: IO[bytes]) -> None:
         store(data, kernel.vmlinuz)
     module, dot, compression = base.partition(".ko")
     if dot and module.replace("-", "_") in MODULES:
-        content = lzma.decompress(data.read()) if compression == ".xz" else data.read()
-        kernel.modules.mkdir(exist_ok=True)
+        content = _UNPACK.get(compression, bytes)(data.read())
         (kernel.modules / f"{module.replace('-', '_')}.ko").write_bytes(content)
 
 

@@ -130,7 +130,7 @@ def apt(debian: str, directory: Path = CACHE / "apt") -> Apt:
     """
     if debian == run(["dpkg", "--print-architecture"]).strip():
         return Apt(debian)
-    return _own_apt(directory / debian, debian, sources(_index_targets(), debian))
+    return own_apt(directory / debian, debian, sources(_index_targets(), debian))
 
 
 @cache
@@ -144,7 +144,7 @@ def next_release(directory: Path = CACHE / "apt") -> Apt:
     lines = of_other_release(sources(_index_targets(), debian), _NEXT)
     if not lines:
         raise Unavailable(f"none of apt's sources has a next release ({', '.join(_NEXT)} have)")
-    return _own_apt(directory / f"{debian}-next", debian, lines)
+    return own_apt(directory / f"{debian}-next", debian, lines)
 
 
 @cache
@@ -171,7 +171,7 @@ def _of_others(own: Path, debian: str, others: Mapping[str, str]) -> Apt:
     lines = of_other_release(sources(_index_targets(), debian), others)
     if not lines:
         raise Unavailable(f"none of apt's sources is of {', '.join(others)}")
-    return _own_apt(own, debian, lines)
+    return own_apt(own, debian, lines)
 
 
 @cache
@@ -184,7 +184,7 @@ def development_release(debian: str, directory: Path = CACHE / "apt") -> Apt:
     lines = of_other_release(sources(_index_targets(), debian), _DEVELOPMENT)
     if not lines:
         raise Unavailable(f"none of apt's sources is of Debian ({', '.join(_DEVELOPMENT)})")
-    return _own_apt(directory / f"{debian}-development", debian, lines, more=_NO_DATE)
+    return own_apt(directory / f"{debian}-development", debian, lines, more=_NO_DATE)
 
 
 def of_other_release(lines: str, others: Mapping[str, str]) -> str:
@@ -198,7 +198,7 @@ def of_other_release(lines: str, others: Mapping[str, str]) -> str:
     return "".join(dict.fromkeys(replaced))
 
 
-def _own_apt(own: Path, debian: str, lines: str, *, more: str = "") -> Apt:
+def own_apt(own: Path, debian: str, lines: str, *, more: str = "") -> Apt:
     """An apt of its own in a folder, whose index is read once a day."""
     config = own / "apt.conf"
     if not _is_fresh(own / "updated"):

@@ -12,8 +12,9 @@ from .target import TARGETS, Arch, Firmware, Target, Which
 
 Format = Literal["elf", "flat", "kdump"]
 Group = Literal[
-    "core", "states", "arm64", "qemu", "big", "built", "arch", "captures", "types", "versions"
-]
+    "core", "states", "arm64", "qemu", "big", "built", "arch", "captures", "types", "versions",
+    "ubuntu",
+]  # fmt: skip
 # What a kernel that told its truth is at the time of the dump. "live" and "crashed" ones
 # are the answer; "later" is one that had not been started yet.
 Role = Literal["live", "crashed", "capture", "stale", "later"]

@@ -15,8 +15,11 @@ Arch = Literal["x86_64", "aarch64", "s390x", "ppc64le", "i386", "riscv64"]
 Firmware = Literal["ovmf", "seabios", "edk2", "slof", "opensbi", "direct"]
 # Which kernel of an architecture: the one that Debian installs, one of another series, one
 # that can have 52-bit addresses, that of the development release, one with larger pages, one
-# without PAE, ones that the lab builds. Where each comes from is in lab/kernels.py.
-Which = Literal["default", "other", "lpa2", "development", "16k", "nopae", "odd", "odd-types"]
+# without PAE, ones that the lab builds, Ubuntu's. Where each comes from is in lab/kernels.py.
+Which = Literal[
+    "default", "other", "lpa2", "development", "16k", "nopae", "odd", "odd-types",
+    "ubuntu", "ubuntu-newer",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,10 @@ _X86_64 = Target(
         "default": "linux-image-cloud-amd64",
         "other": "linux-image-cloud-amd64",
         "development": "linux-image-cloud-amd64",
+        "ubuntu": "linux-image-generic",
+        "ubuntu-newer": "linux-image-generic",
     },
+    without_debug=("ubuntu", "ubuntu-newer"),
     symbols=(
         *("init_top_pgt", "phys_base", "idt_table", "asm_exc_divide_error", "page_offset_base"),
         "__pgtable_l5_enabled",

@@ -7,7 +7,7 @@ A new state is a new entry there.
 from __future__ import annotations
 
 from ..scenario import Scenario
-from . import aarch64, captures, emulators, others, x86_64
+from . import aarch64, captures, emulators, others, ubuntu, x86_64
 
 SCENARIOS: tuple[Scenario, ...] = (
     *x86_64.SCENARIOS,
@@ -15,4 +15,5 @@ SCENARIOS: tuple[Scenario, ...] = (
     *others.SCENARIOS,
     *captures.SCENARIOS,
     *emulators.SCENARIOS,
+    *ubuntu.SCENARIOS,
 )
