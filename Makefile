@@ -35,7 +35,7 @@ all: plugin python-packages
 # The plugin runs on Debian's python3; what that lacks comes from .venv.
 .PHONY: python-packages
 python-packages:
-	@$(PLUGIN_PYTHON) -c 'import click, elftools' 2>/dev/null || tools/setup.sh venv || \
+	@$(PLUGIN_PYTHON) -c 'import click, elftools' 2>/dev/null || PYTHON="$(PLUGIN_PYTHON)" tools/setup.sh venv || \
 		echo "qemufix: the plugin needs the Python packages click and pyelftools: make setup"
 
 include bridge/build.mk
