@@ -21,6 +21,8 @@ override PREFIX := $(abspath $(patsubst ~%,$(HOME)%,$(PREFIX)))
 SYSTEM_EXTENSIONS = $(firstword $(wildcard /usr/lib64/crash/extensions) /usr/lib/crash/extensions)
 EXTENSIONS_DIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),$(SYSTEM_EXTENSIONS),$(PREFIX)/lib/crash/extensions)
 PYTEST_ARGS ?=
+# Test files are run by so many processes side by side.
+JOBS ?= $(shell nproc)
 # What sample-dumps makes, and the tests ask about: core is what people meet, states is
 # what a guest may be in the middle of, arm64 is aarch64, captures is what is no dump, qemu is
 # dumps of later QEMUs. arch is for `make test-arch`, big for
@@ -97,7 +99,7 @@ unit: setup ## unit tests alone, on the committed samples
 .PHONY: test
 test: check build sample-dumps root-arm64 ## everything
 	@echo "== pytest"
-	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 .PHONY: test-arch
 test-arch: build root-arm64 ## guests of further architectures, and more of aarch64
