@@ -17,7 +17,7 @@ PACKAGES="crash makedumpfile qemu-system-x86 ovmf qemu-system-arm qemu-efi-aarch
 ARCH_PACKAGES="qemu-system-misc qemu-system-ppc gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
 	flex bison bc xz-utils"
 DIST_PACKAGES="build-essential debhelper dh-python lintian pybuild-plugin-pyproject python3-all
-	python3-click python3-pyelftools python3-setuptools python3-wheel rpm"
+	python3-click python3-pip python3-pyelftools python3-setuptools python3-wheel rpm"
 TYPES_PACKAGES="flex bison bc xz-utils libelf-dev dwarves"
 PYTHON=${PYTHON:-/usr/bin/python3}
 VENV=.venv
