@@ -43,7 +43,7 @@ help -k; help -o; help -t; help -v
 """
 #: crash's own heap, its pid and its options: other in every session.
 _OWN = re.compile(
-    r"0?x?55555[0-9a-f]{7,8}|^ *program_pid:.*|^ *cmdline_args\[\d\]:.*|7fff[0-9a-f]{8}"
+    r"0?x?5555[5-9a-f][0-9a-f]{7,8}|^ *program_pid:.*|^ *cmdline_args\[\d\]:.*|7fff[0-9a-f]{8}"
     r"|(?<=> )/\S+\.out$",  # where this command's output goes, in what gdb says of a failure
     re.M,
 )

@@ -40,7 +40,7 @@ def built(folder: Path, *settings: str) -> Path:
 )
 def test_the_release_is_read_from_the_version(version: str, release: int) -> None:
     said = subprocess.run(
-        ["make", "-s", "-n", "-B", "plugin", f"CRASH_VERSION={version}"],
+        ["make", "-n", "-B", "-f", "bridge/build.mk", "plugin", f"CRASH_VERSION={version}"],
         cwd=ROOT, check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
     assert set(re.findall(r"-DCRASH_RELEASE=(\d+)", said)) == {str(release)}
