@@ -7,9 +7,13 @@ SDIST := dist/qemufix-$(VERSION).tar.gz
 DEB_FOLDER = build/deb
 BUILD = $(PYTHON) -m build --no-isolation --outdir dist
 
-.PHONY: dist
-dist: setup ## sdist, wheel, Debian and RPM packages, tried out, into dist/
+# What making packages needs besides.
+.PHONY: dist-setup
+dist-setup:
 	@tools/setup.sh dist
+
+.PHONY: dist
+dist: dist-setup ## sdist, wheel, Debian and RPM packages, tried out, into dist/
 	@rm -rf dist
 	@$(MAKE) --no-print-directory sdist wheel deb $(if $(wildcard packaging/rpm/rpm.mk),rpm)
 	@echo "== pytest"
@@ -29,14 +33,14 @@ wheel: setup ## the wheel
 	@echo "== wheel"
 	@QEMUFIX_BRIDGE=0 $(BUILD) --wheel > /dev/null
 
-# From the source archive, as everybody else would.
+# From the source archive, as everybody else would, with Debian's own Python.
 .PHONY: deb
-deb: sdist ## Debian packages of the suite that this runs on
+deb: dist-setup sdist ## Debian packages of the suite that this runs on
 	@echo "== deb"
 	@rm -rf $(DEB_FOLDER) && mkdir -p $(DEB_FOLDER)
 	@tar -xzf $(SDIST) -C $(DEB_FOLDER)
 	@cp $(SDIST) $(DEB_FOLDER)/qemufix_$(VERSION).orig.tar.gz
-	@cd $(DEB_FOLDER)/qemufix-$(VERSION) && dpkg-buildpackage -us -uc > ../log 2>&1 || \
+	@cd $(DEB_FOLDER)/qemufix-$(VERSION) && PATH=/usr/sbin:/usr/bin:/sbin:/bin dpkg-buildpackage -us -uc > ../log 2>&1 || \
 		{ tail -n 30 ../log; exit 1; }
 	@lintian --fail-on error $(DEB_FOLDER)/*.changes
 	@cp $(DEB_FOLDER)/*.deb $(DEB_FOLDER)/*.dsc $(DEB_FOLDER)/*.debian.tar.* $(DEB_FOLDER)/*.orig.tar.* dist

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ SECONDS = 300
 STALE = b"\x7fELF stale: qemufix.so was built for crash 1.2.3, this is crash %s"
 
 
+@cache
 def source_files() -> list[str]:
     """The sources' names: git's, or, unpacked from an sdist, those that it lists."""
     listed = ROOT / "qemufix.egg-info" / "SOURCES.txt"

@@ -71,7 +71,7 @@ def test_pip_without_crash_gives_the_whole_command_line(sdist: Path, tmp_path: P
         assert "Usage: qemufix" in run([qemufix, command, "--help"])
     truth = json.loads(SAMPLE.with_suffix(".json").read_text())
     found = json.loads(run([qemufix, "physbase", "--json", SAMPLE]))
-    assert found["phys_base"] == int(str(truth["phys_base"]), 0)
+    assert found["phys_base"] == truth["phys_base"]
     run([qemufix, "repair", SAMPLE, "-o", tmp_path / "right.elf", "--to", "elf"])
     assert (tmp_path / "share" / "man" / "man1" / "qemufix.1").exists()
 
