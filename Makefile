@@ -151,7 +151,7 @@ uninstall: ## remove what install put there
 	@tools/install.sh uninstall
 
 include packaging/dist.mk
--include packaging/rpm/rpm.mk
+include packaging/rpm/rpm.mk
 
 .PHONY: clean
 clean: plugin-clean ## remove what was built; lab/dumps and .venv stay

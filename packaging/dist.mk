@@ -15,7 +15,7 @@ dist-setup:
 .PHONY: dist
 dist: dist-setup ## sdist, wheel, Debian and RPM packages, tried out, into dist/
 	@rm -rf dist
-	@$(MAKE) --no-print-directory sdist wheel deb $(if $(wildcard packaging/rpm/rpm.mk),rpm)
+	@$(MAKE) --no-print-directory sdist wheel deb rpm
 	@echo "== pytest"
 	@$(PYTHON) -m pytest -q tests/packaging $(PYTEST_ARGS)
 	@cd dist && sha256sum * > SHA256SUMS && cat SHA256SUMS

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# RPM packages, from the source archive, into dist/. On Debian it takes the packages rpm,
-# python3-pip, python3-setuptools and python3-wheel; --nodeps since the spec asks for packages by
+# RPM packages, from the source archive, into dist/. --nodeps since the spec asks for packages by
 # the names that they have where RPM is at home.
 
 RPM_FOLDER = $(CURDIR)/build/rpm
 
 .PHONY: rpm
-rpm: sdist ## RPM packages, as far as this machine's rpmbuild goes
+rpm: dist-setup sdist ## RPM packages, as far as this machine's rpmbuild goes
 	@echo "== rpm"
 	@rm -rf $(RPM_FOLDER) && mkdir -p $(RPM_FOLDER)/SOURCES
 	@cp $(SDIST) $(RPM_FOLDER)/SOURCES/

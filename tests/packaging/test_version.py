@@ -32,8 +32,3 @@ def test_the_debian_package_is_of_this_version_and_day() -> None:
     (day, *_) = re.findall(r"^ -- .*>  (.*)$", text, re.MULTILINE)
     released = RELEASE.findall((ROOT / "CHANGELOG.md").read_text())[0][1]
     assert parsedate_to_datetime(day).date() == date.fromisoformat(released)
-
-
-def test_the_rpm_package_is_of_this_version() -> None:
-    for spec in (ROOT / "packaging" / "rpm").glob("*.spec"):
-        assert re.findall(r"^Version:\s*(\S+)$", spec.read_text(), re.MULTILINE) == [VERSION]
