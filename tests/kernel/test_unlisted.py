@@ -94,7 +94,8 @@ def test_every_symbol_is_where_the_linker_put_it(name: str) -> None:
     assert wrong == {}
     assert [symbol for symbol in table.names if symbol not in linked] == []
     assert missed(done, (*ALWAYS, *FUNCTIONS_ALONE[name])) == []
-    assert not set(NEVER) & set(table.names)
+    # Where the default kernel's kallsyms has data as well, they are listed, not guessed.
+    assert not set(NEVER) & (set(table.names) - set(listed.table.names))
     assert len(table) > len(listed.table) + 500
 
 
