@@ -69,7 +69,35 @@ def _parser() -> argparse.ArgumentParser:
     same.add_argument("names", nargs="*", metavar="SCENARIO", help="ask about these alone again")
     same.add_argument("--crash", metavar="PROGRAM", help="another crash, asked about SCENARIOs")
     same.set_defaults(command=_same)
+    versions = commands.add_parser("versions", help="make docs/versions.md: what works with what")
+    versions.add_argument(
+        "--root",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="another system in a folder: its crash, with its header, and its Pythons",
+    )
+    versions.add_argument("--crash", metavar="VERSION", help="with this crash alone")
+    versions.add_argument("--every", action="store_true", help="each Python on each guest as well")
+    versions.add_argument("--again", action="store_true", help="also what was tried before")
+    versions.set_defaults(command=_versions)
     return parser
+
+
+def _versions(options: argparse.Namespace) -> int:
+    from .guests import DUMPS
+    from .versions.course import try_all
+
+    failed = try_all(
+        DUMPS,
+        _say,
+        roots=options.root,
+        crash=options.crash,
+        every=options.every,
+        again=options.again,
+    )
+    return 1 if failed else 0
 
 
 def _globals(options: argparse.Namespace) -> int:

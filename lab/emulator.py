@@ -10,23 +10,17 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 from .errors import LabError, Unavailable, run
 from .packages import CACHE, Apt, development_release, next_release
+from .unpacked import unpack_whole, write_script
 
 # "own": the machine's; "newer": the next Debian release's; "newest": the development release's.
 # The machine's own stands for one of those where it is new enough.
 Emulator = Literal["own", "newer", "newest"]
 
 _PACKAGE, _PROGRAM = "qemu-system-x86", "qemu-system-x86_64"
-_SCRIPT = """\
-#!/bin/sh
-exec '{root}{loader}' --library-path '{libraries}' '{root}/usr/bin/{program}' {data} "$@"
-"""
-
-
 #: The first version that will do: 9 has mapped-ram, 8.2 a kdump that is not flattened.
 _NEEDED: Mapping[Emulator, int] = {"newer": 9, "newest": 11}
 
@@ -48,15 +42,10 @@ def _unpacked(which: Emulator, say: Callable[[str], None], root: Path) -> Path:
     script, needed = root / _PROGRAM, _NEEDED[which]
     if script.exists():
         return script
-    root.parent.mkdir(exist_ok=True)
-    with TemporaryDirectory(prefix="qemu-", dir=root.parent) as folder:
-        debs, fresh = Path(folder) / "debs", Path(folder) / "root"
-        say(f"QEMU {needed} or later: downloading {_PACKAGE} and what it needs")
-        for deb in _packages(which).download_whole([_PACKAGE], debs):
-            run(["dpkg-deb", "--extract", deb, fresh])
-        _write_script(fresh, root)
-        shutil.rmtree(root, ignore_errors=True)
-        fresh.rename(root)
+    say(f"QEMU {needed} or later: downloading {_PACKAGE} and what it needs")
+    unpack_whole(_packages(which), [_PACKAGE], root)
+    data = "".join(f"-L '{root}/usr/share/{name}' " for name in ("qemu", "seabios"))
+    write_script(script, root, _PROGRAM, more=data)
     try:
         _check(run([script, "--version"]), needed)
     except LabError as error:
@@ -88,21 +77,3 @@ def _packages(which: Emulator) -> Apt:
     if which == "newer":
         return next_release()
     return development_release(run(["dpkg", "--print-architecture"]).strip())
-
-
-def _write_script(fresh: Path, root: Path) -> None:
-    """Start it by its own loader; its data lies in two folders."""
-    loader = next(fresh.glob("usr/lib64/ld-linux-*"), fresh / "usr/lib64/ld.so")
-    libraries = sorted(f"{root}/{p.relative_to(fresh)}" for p in fresh.glob("usr/lib/*-linux-gnu"))
-    data = " ".join(f"-L '{root}/usr/share/{name}'" for name in ("qemu", "seabios"))
-    script = fresh / _PROGRAM
-    script.write_text(
-        _SCRIPT.format(
-            root=root,
-            loader=f"/{loader.relative_to(fresh)}",
-            libraries=":".join(libraries),
-            program=_PROGRAM,
-            data=data,
-        )
-    )
-    script.chmod(0o755)
