@@ -99,7 +99,7 @@ def last_words(said: str) -> str:
 
 
 def right_session(case: Guest, commands: list[str], folder: Path) -> dict[str, str]:
-    """Its outputs; NEVER_RAN where crash does not come up: 8.0.2 has no end on Linux 6.12."""
+    """Its outputs; NEVER_RAN where crash does not come up, as 8.0.2 on Linux 6.12."""
     folder.mkdir()
     try:
         return outputs(case.argv("-s", *case.right), [], commands, folder)[1]
