@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,8 +21,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 #: Each QEMU with each kernel; the first is what each Python is tried on.
 GUESTS = (
     *("ovmf-kaslr", "newer-kernel", "development-kernel"),
-    *("qemu-newer", "qemu-newer-newer", "qemu-newer-development"),
-    *("qemu-newest", "qemu-newest-newer", "qemu-newest-development"),
+    *("qemu-newer", "qemu-newer-other", "qemu-newer-development"),
+    *("qemu-newest", "qemu-newest-other", "qemu-newest-development"),
 )
 #: Before it is tried.
 NOT_YET = Outcome("failed")
@@ -66,18 +66,15 @@ def try_all(
     guests = list(_guests(dumps, say))
     if not guests:
         raise LabError("no guests (python3 -m lab dumps --group core --group qemu ...)")
-    asked = [
-        each
-        for each in _combinations(systems, guests, every=every)
-        if crash in (None, each.crash.version)
-        and (again or each.became(NOT_YET).key not in kept.tried)
-    ]
-    plugins = {each[:2]: build(*each[:2]) for each in asked}
-    with ThreadPoolExecutor(_JOBS) as pool:
-        once = cache(started_right)
-        outcomes = pool.map(lambda each: _try(each, once, plugins[each[:2]]), asked)
-        for each, outcome in zip(asked, outcomes, strict=True):
-            tried = each.became(outcome)
+    guests_first = partial(_each_guest, systems, guests)
+    for combinations in (guests_first, partial(_each_python, systems, guests, kept, every)):
+        asked = [
+            each
+            for each in combinations()
+            if crash in (None, each.crash.version)
+            and (again or each.became(NOT_YET).key not in kept.tried)
+        ]
+        for tried in _tried(asked):
             say(" ".join((*tried.key, tried.way, tried.why)))
             kept.add([tried])
             kept.write(docs / "versions.json")
@@ -85,6 +82,16 @@ def try_all(
     kept.write(docs / "versions.json")
     write_page(kept, docs / "versions.md")
     return sum(each.way == "failed" for each in kept.tried.values())
+
+
+def _tried(asked: Sequence[Combination]) -> Iterator[Tried]:
+    """What came of each, in order, a few at a time."""
+    plugins = {each[:2]: build(*each[:2]) for each in asked}
+    once = cache(started_right)
+    with ThreadPoolExecutor(_JOBS) as pool:
+        outcomes = pool.map(lambda each: _try(each, once, plugins[each[:2]]), asked)
+        for each, outcome in zip(asked, outcomes, strict=True):
+            yield each.became(outcome)
 
 
 def _try(each: Combination, started: Callable[[str, Guest], Session], plugin: Path) -> Outcome:
@@ -121,16 +128,22 @@ def _guests(dumps: Path, say: Say) -> Iterator[Guest]:
             say(f"left out: {dump.name} does not say which QEMU wrote it: make it anew")
 
 
-def _combinations(
-    systems: Sequence[System], guests: Sequence[Guest], *, every: bool
+def _each_guest(systems: Sequence[System], guests: Sequence[Guest]) -> Iterator[Combination]:
+    """Each crash with its own release's Python on each guest."""
+    for system in systems:
+        if system.crash is not None:
+            yield from (Combination(system.crash, system.pythons[0], guest) for guest in guests)
+
+
+def _each_python(
+    systems: Sequence[System], guests: Sequence[Guest], kept: Kept, every: bool
 ) -> Iterator[Combination]:
-    """Each crash with its own release's Python on each guest; then the other Pythons."""
+    """Each crash with the other Pythons on the first guest that it opens, or on all of them."""
     pythons = {python.series: python for system in systems for python in system.pythons}
-    crashes = [(system.crash, system.pythons[0]) for system in systems if system.crash]
-    for crash, own in crashes:
-        yield from (Combination(crash, own, guest) for guest in guests)
-    for crash, own in crashes:
-        for python in sorted(pythons.values(), key=lambda python: int(python.series[2:])):
-            if python.series != own.series:
-                asked = guests if every else guests[:1]
-                yield from (Combination(crash, python, guest) for guest in asked)
+    for own in _each_guest(systems, guests):
+        ways = [kept.tried.get(own._replace(guest=g).became(NOT_YET).key) for g in guests]
+        first = next((g for g, t in zip(guests, ways, strict=True) if t and t.worked), guests[0])
+        if every or own.guest == first:
+            for python in sorted(pythons.values(), key=lambda python: int(python.series[2:])):
+                if python.series != own.python.series:
+                    yield own._replace(python=python)

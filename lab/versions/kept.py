@@ -24,6 +24,11 @@ class Tried:
     why: str = ""
 
     @property
+    def worked(self) -> bool:
+        """Whether the session was put right."""
+        return self.way in ("in process", "restart")
+
+    @property
     def key(self) -> tuple[str, ...]:
         """What it is replaced by when it is tried again: the same series of everything."""
         return self.crash, series(self.python), series(self.qemu), series(self.kernel)

@@ -40,11 +40,16 @@ def _table(tried: list[Tried]) -> Iterator[str]:
     pythons = _sorted(series(each.python) for each in tried)
     yield "| QEMU | kernel | " + " | ".join(f"Python {python}" for python in pythons) + " |"
     yield "|---" * (2 + len(pythons)) + "|"
-    found = {each.key[1:]: each.way for each in tried}
+    found = {each.key[1:]: _cell(each) for each in tried}
     rows = {each.key[2:] for each in tried}
     for qemu, kernel in sorted(rows, key=lambda row: [numbers(version) for version in row]):
         cells = [found.get((python, qemu, kernel), "") for python in pythons]
         yield f"| {qemu} | {kernel} | " + " | ".join(cells) + " |"
+
+
+def _cell(each: Tried) -> str:
+    """The way, with a mark where it worked and something is to be said all the same."""
+    return each.way + ("*" if each.why and each.worked else "")
 
 
 def _versions(tried: list[Tried]) -> dict[str, list[str]]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
+from crashext.session.apply import LIMIT_VARIABLE
+
 from ..crash import last_words
 
 #: What a session is worth: symbols, stacks, tasks, the kernel's log, memory, modules.
@@ -45,10 +47,11 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a session said on its terminal, and what each command printed."""
+    """What a session said on its terminal, what each command printed, whether it was cut short."""
 
     said: str
     printed: Mapping[str, str]
+    late: bool = False
 
     def lacks(self, guest: Guest) -> list[str]:
         """The commands that did not print what the guest has: banner, release, first process."""
@@ -84,7 +87,9 @@ def put_right(program: str, guest: Guest, plugin: Path) -> Session:
 
 
 def opened(right: Session) -> Outcome | None:
-    """None if crash comes up on a dump when it is told where the kernel is."""
+    """None if crash comes up on a dump when it is told where the kernel is, and in time."""
+    if right.late:
+        return Outcome("failed", f"a session started right takes more than {LIMIT} s")
     if len(right.printed) == len(COMMANDS):
         return None
     return Outcome("not opened", last_words(right.said))
@@ -95,14 +100,19 @@ def judged(guest: Guest, right: Session, applied: Session) -> Outcome:
     lacks = right.lacks(guest)
     other = [c for c in COMMANDS if applied.printed.get(c) != right.printed[c]]
     if other:
-        words = f"other {', '.join(other)}; {last_words(applied.said)}"
-        return Outcome("failed", words)
+        return Outcome("failed", f"other {', '.join(other)}; {_plugins_words(applied.said)}")
     restarted = re.search(r"^Starting crash again with", applied.said, re.M)
     in_process = re.search(r"^Re-initialising the session with", applied.said, re.M)
     if bool(restarted) is bool(in_process):
         return Outcome("failed", "it does not say what it did")
     why = f"nor does a session started right show all of {', '.join(lacks)}" if lacks else ""
     return Outcome("restart" if restarted else "in process", why)
+
+
+def _plugins_words(said: str) -> str:
+    """What the plugin said went wrong, else crash's last words."""
+    own = [line for line in said.splitlines() if line.startswith("qemufix: ")]
+    return " ".join(own) or last_words(said)
 
 
 def _run(argv: Sequence[str], guest: Guest, before: Sequence[str]) -> Session:
@@ -114,7 +124,8 @@ def _run(argv: Sequence[str], guest: Guest, before: Sequence[str]) -> Session:
             [*command, guest.vmlinux, guest.dump],
             input="\n".join(lines), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, errors="replace", check=False, cwd=folder,
-            env={"TERM": "dumb", "PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
+            env={"TERM": "dumb", "PATH": "/usr/bin:/bin", "HOME": "/nonexistent",
+                 LIMIT_VARIABLE: str(LIMIT)},
         )  # fmt: skip
         printed = {c: f.read_text(errors="replace") for c, f in files.items() if f.exists()}
-    return Session(done.stdout, printed)
+    return Session(done.stdout, printed, late=done.returncode in (124, 137))

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from lab import batch, emulator
+from lab import batch, emulator, unpacked
 from lab.emulator import Emulator
 from lab.errors import LabError, Unavailable
 from lab.scenarios import SCENARIOS
@@ -37,6 +37,11 @@ def packages(monkeypatch: pytest.MonkeyPatch) -> Packages:
 OWN = "qemu-system-x86_64"
 
 
+def _let_run(monkeypatch: pytest.MonkeyPatch, run: Any) -> None:
+    for module in (emulator, unpacked):
+        monkeypatch.setattr(module, "run", run)
+
+
 def _run(said: str, own: str = "QEMU emulator version 7.2.22 (Debian)\n") -> Any:
     def run(command: Sequence[Any], **_: Any) -> str:
         if command[0] == OWN:
@@ -55,7 +60,7 @@ def _run(said: str, own: str = "QEMU emulator version 7.2.22 (Debian)\n") -> Any
 def test_it_is_unpacked_once(
     tmp_path: Path, packages: Packages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(emulator, "run", _run("QEMU emulator version 10.0.13 (Debian)\n"))
+    _let_run(monkeypatch, _run("QEMU emulator version 10.0.13 (Debian)\n"))
     root = tmp_path / "cache" / "qemu-newer"
     for _ in range(2):
         script = Path(emulator.qemu("newer", OWN, lambda _: None, root.parent))
@@ -74,7 +79,7 @@ def test_one_that_is_no_newer_is_left_out(
     tmp_path: Path, packages: Packages, monkeypatch: pytest.MonkeyPatch,
     which: Emulator, said: str, needed: int,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(emulator, "run", _run(said and f"QEMU emulator version {said}\n"))
+    _let_run(monkeypatch, _run(said and f"QEMU emulator version {said}\n"))
     with pytest.raises(Unavailable, match=f"does not start: version {needed} is wanted"):
         emulator.qemu(which, OWN, lambda _: None, tmp_path)
     assert not list(tmp_path.iterdir())
@@ -88,7 +93,7 @@ def test_the_machines_own_is_taken_where_it_is_new_enough(
     own: str, enough: tuple[str, ...],
 ) -> None:  # fmt: skip
     version = f"QEMU emulator version {own} (Debian)\n"
-    monkeypatch.setattr(emulator, "run", _run("QEMU emulator version 11.1.3\n", own=version))
+    _let_run(monkeypatch, _run("QEMU emulator version 11.1.3\n", own=version))
     for which in get_args(Emulator):
         found = emulator.qemu(which, OWN, lambda _: None, tmp_path)
         assert (found == OWN) is (which in ("own", *enough)), which
@@ -104,7 +109,7 @@ def test_a_machine_without_qemu_gets_one(
             raise LabError("not installed")
         return str(there(command, **more))
 
-    monkeypatch.setattr(emulator, "run", run)
+    _let_run(monkeypatch, run)
     assert emulator.qemu("newest", OWN, lambda _: None, tmp_path).startswith(str(tmp_path))
 
 
