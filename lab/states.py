@@ -18,7 +18,7 @@ from . import crash
 from .target import TARGETS
 
 #: Guests of other programs, in a state that the others show.
-NO_STATES = ("qemu", "versions")
+NO_STATES = ("ubuntu", "qemu", "versions")
 _NOT_ASKED = "not asked here"
 _JOBS = 2
 _START = "<!-- made by python3 -m lab states; do not edit -->\n"
