@@ -33,8 +33,11 @@ def _may_make_namespaces() -> bool:
 
 
 real = pytest.mark.skipif(
-    os.geteuid() != 0 or BUSYBOX is None or not _may_make_namespaces(),
-    reason="needs root that may make namespaces, and busybox",
+    os.geteuid() != 0
+    or BUSYBOX is None
+    or not (PROGRAM.parents[1] / ".git").exists()
+    or not _may_make_namespaces(),
+    reason="needs root that may make namespaces, busybox, and a checkout, which is copied",
 )
 
 Start = Callable[..., "subprocess.Popen[str]"]
