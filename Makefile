@@ -94,7 +94,7 @@ plugin-arm64: ## build the plugin for that crash, into build/emulated-arm64
 
 .PHONY: unit
 unit: setup ## unit tests alone, on the committed samples
-	@$(PYTHON) -m pytest -q -m "not lab and not crash" $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -q -n $(JOBS) --dist loadfile -m "not lab and not crash" $(PYTEST_ARGS)
 
 .PHONY: test
 test: check build sample-dumps root-arm64 ## everything
@@ -110,7 +110,7 @@ test-arch: build root-arm64 ## guests of further architectures, and more of aarc
 	@$(PYTHON) -m pytest -m arch $(PYTEST_ARGS)
 
 .PHONY: smoke
-smoke: unit demo ## unit tests, one guest, one --apply: what CI runs in the other stable suite
+smoke: unit demo ## unit tests, one guest, one --apply: for a first look at another suite
 
 .PHONY: demo
 demo: build ## a dump opened wrongly in crash, and put right

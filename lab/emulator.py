@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from .errors import LabError, Unavailable, run
-from .packages import CACHE, Apt, development_release, next_release
+from .packages import CACHE, Apt, development_release, next_release, own_architecture
 from .unpacked import unpack_whole, write_script
 
 # "own": the machine's; "newer": the next Debian release's; "newest": the development release's.
@@ -76,4 +76,4 @@ def _check(said: str, needed: int) -> None:
 def _packages(which: Emulator) -> Apt:
     if which == "newer":
         return next_release()
-    return development_release(run(["dpkg", "--print-architecture"]).strip())
+    return development_release(own_architecture())

@@ -31,10 +31,9 @@ Say = Callable[[str], None]
 # libvirt src/qemu/qemu_saveimage.h: the magic, version, bytes of XML, "was running", the number
 # of the format "sparse", no cookie; the XML.
 _XML = b"<domain/>".ljust(1234, b"\0")
+_SAVED = struct.pack("<16s5I", b"LibvirtQemudSave", 2, len(_XML), 1, 6, 0).ljust(92, b"\0") + _XML
 #: A kdump that is not flattened: since 8.2.
 _RAW = "kdump-raw-zlib"
-
-_SAVED = struct.pack("<16s5I", b"LibvirtQemudSave", 2, len(_XML), 1, 6, 0).ljust(92, b"\0") + _XML
 
 
 def make(scenario: Scenario, say: Say, *, directory: Path = DUMPS, debug: bool = True) -> bool:

@@ -121,6 +121,11 @@ class Apt:
         return run(["env", *setting, *command], cwd=cwd, timeout=timeout)
 
 
+def own_architecture() -> str:
+    """This machine's, by Debian's name."""
+    return run(["dpkg", "--print-architecture"]).strip()
+
+
 @cache
 def apt(debian: str, directory: Path = CACHE / "apt") -> Apt:
     """The apt for one of Debian's architectures; a foreign one's index is made when needed.
@@ -128,7 +133,7 @@ def apt(debian: str, directory: Path = CACHE / "apt") -> Apt:
     Raises:
         LabError: this machine's own apt can't be asked for its sources.
     """
-    if debian == run(["dpkg", "--print-architecture"]).strip():
+    if debian == own_architecture():
         return Apt(debian)
     return own_apt(directory / debian, debian, sources(_index_targets(), debian))
 
@@ -140,7 +145,7 @@ def next_release(directory: Path = CACHE / "apt") -> Apt:
     Raises:
         Unavailable: this machine's is none that is known to have a next one.
     """
-    debian = run(["dpkg", "--print-architecture"]).strip()
+    debian = own_architecture()
     lines = of_other_release(sources(_index_targets(), debian), _NEXT)
     if not lines:
         raise Unavailable(f"none of apt's sources has a next release ({', '.join(_NEXT)} have)")

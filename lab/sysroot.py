@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from .errors import LabError, run
-from .packages import CACHE, apt
+from .packages import CACHE, apt, own_architecture
 
 #: QEMU's user-mode emulator, by Debian's name of the architecture. Its package qemu-user-static
 #: has it under this name with "-static", newer releases have qemu-user alone.
@@ -32,7 +32,7 @@ def root_folder(debian: str) -> Path:
 
 def program_for(debian: str, program: str) -> str | None:
     """What starts a program that was built for one of Debian's architectures; None if nothing."""
-    if debian == run(["dpkg", "--print-architecture"]).strip():
+    if debian == own_architecture():
         return program
     emulated = root_folder(debian) / "emulated" / program
     return str(emulated) if emulated.exists() else None

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from .. import crash
 from ..errors import LabError, run
+from ..packages import own_architecture
 from ..peer_table import repaired
 from ..peers.case import case
 from ..target import TARGETS
@@ -108,7 +109,7 @@ def ask(row: Row, dumps: Path) -> Found:
 
 def is_native(arch: str) -> bool:
     """Whether it is the machine's own architecture."""
-    return TARGETS[arch].debian == run(["dpkg", "--print-architecture"]).strip()  # type: ignore[index]
+    return TARGETS[arch].debian == own_architecture()  # type: ignore[index]
 
 
 def _is_any(_: str) -> bool:

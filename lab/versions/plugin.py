@@ -13,7 +13,7 @@ from .systems import Crash, Python
 ROOT = Path(__file__).parents[2]
 #: Without a compiled part, so that one folder serves all Pythons. No page of a guest's dump
 #: needs more: it is zlib's.
-_PURE = ("click>=8.1", "pyelftools>=0.29")
+_PURE = ("click", "pyelftools")
 
 
 def build(crash: Crash, python: Python, cache: Path = CACHE) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..crash import version as crash_version
 from ..errors import LabError, run
-from ..packages import CACHE, Apt, development_release, next_release
+from ..packages import CACHE, Apt, development_release, next_release, own_architecture
 from ..unpacked import unpack_whole, write_script
 
 Say = Callable[[str], None]
@@ -88,7 +88,7 @@ def other_releases(say: Say, cache: Path = CACHE) -> Iterator[System | LabError]
     """Those of Debian's releases after this machine's; the error where one can't be had."""
     releases: Sequence[tuple[str, Callable[[], Apt]]] = (
         ("the next release", next_release),
-        ("the development release", lambda: development_release(_debian())),
+        ("the development release", lambda: development_release(own_architecture())),
     )
     for name, apt in releases:
         root = cache / f"crash-{name.split()[1]}"
@@ -111,10 +111,6 @@ def _pythons(packages: Apt) -> list[str]:
 def _is_python(name: str) -> bool:
     match = _PYTHON.fullmatch(name)
     return match is not None and int(match[1]) >= _OLDEST
-
-
-def _debian() -> str:
-    return run(["dpkg", "--print-architecture"]).strip()
 
 
 def _crash_version(program: str) -> str:
