@@ -53,11 +53,19 @@ def make_root(debian: str, say: Callable[[str], None]) -> Path:
         say(f"root {debian}: downloading {' '.join(PACKAGES)} and what they need")
         for deb in apt(debian).download_whole(PACKAGES, debs):
             run(["dpkg-deb", "--extract", deb, fresh])
+        _merge_usr(fresh)
         _write_scripts(fresh, root, _emulator(debian))
         shutil.rmtree(root, ignore_errors=True)
         fresh.rename(root)
     say(f"root {debian}: made")
     return root
+
+
+def _merge_usr(root: Path) -> None:
+    """The links at the top, where packages have all in usr/: base-files has them, unasked for."""
+    for name in ("bin", "lib", "lib64", "sbin"):
+        if (root / "usr" / name).exists() and not (root / name).exists():
+            (root / name).symlink_to(f"usr/{name}")
 
 
 def _emulator(debian: str) -> str:
