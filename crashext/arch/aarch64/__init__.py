@@ -156,11 +156,19 @@ class AArch64(Usual):
     def crash_args(self, search: Search, image: View) -> tuple[str, ...]:
         """What it would read from VMCOREINFO (crash arm64.c, arm64_parse_cmdline_args).
 
-        It hears of ``vabits_actual`` for kernels that have such a variable alone.
+        It hears of ``vabits_actual`` for kernels that have such a variable alone. For others it
+        needs a VMCOREINFO, and takes PHYS_OFFSET amiss where the CPU has fewer bits than they
+        are built for.
         """
         offset, memstart = image.kaslr_offset, self.phys_offset(search, image)
-        if offset is None or image.paging is None or image.vaddr("vabits_actual") is None:
+        if offset is None or image.paging is None:
             return ()
+        if image.vaddr("vabits_actual") is None:
+            built = _built_bits(image)
+            if memstart is None or built in (None, image.paging.va_bits):
+                return ()
+            heard = layout.phys_offset_of(image.paging.va_bits, memstart, built)
+            return ("--machdep", f"phys_offset={hex64(heard)}")
         args = [f"--kaslr={offset:#x}"] if offset else []
         args += ["--machdep", f"kimage_voffset={hex64(image.voffset)}"]
         args += ["--machdep", f"vabits_actual={image.paging.va_bits}"]

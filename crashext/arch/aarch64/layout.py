@@ -103,6 +103,15 @@ def linear_base(page_offset: int, memstart: int) -> int:
     return (page_offset - memstart) & MASK64
 
 
+def phys_offset_of(va_bits: int, memstart: int, built: int) -> int:
+    """What crash has to add to linear addresses of so many bits (crash arm64.c, arm64_VTOP).
+
+    The kernel reckons memstart_addr by the PAGE_OFFSET that it is built for
+    (arch/arm64/mm/init.c, arm64_memblock_init), and writes that as PHYS_OFFSET.
+    """
+    return (memstart - (1 << va_bits) + (1 << built)) & MASK64
+
+
 def vmemmap_starts(va_bits: int, paging: Paging) -> tuple[int, ...]:
     """VMEMMAP_START where no VMCOREINFO tells: that of 6.9 and later, of 5.4 and later.
 
