@@ -258,13 +258,16 @@ def test_one_element(tmp_path: Path) -> None:
     upid = blob.struct("upid", 16, ("nr", whole, 0))
     open_array = blob.array(upid, 0)
     blob.struct("pid", 8, ("level", whole, 0), ("numbers", open_array, 64))
-    blob.struct("other", 8, ("numbers", open_array, 64))
+    blob.struct("other", 8, ("level", whole, 0), ("numbers", open_array, 64))
+    blob.struct("padding", 0, ("x", open_array, 0))
     asked = frozenset({("pid", "numbers"), ("pid", "level"), ("nobody", "x"), ("upid", "nr")})
     path = write_elf(tmp_path / "vmlinux", made([Btf(blob.data())], one_element=asked))
     text = gdb(path, "print sizeof(struct pid)", "whatis ((struct pid *) 0)->numbers",
-               "print sizeof(struct other)", "whatis ((struct other *) 0)->numbers")  # fmt: skip
+               "print sizeof(struct other)", "whatis ((struct other *) 0)->numbers",
+               "whatis ((struct padding *) 0)->x")  # fmt: skip
     assert text.splitlines() == [
         "$1 = 24", "type = struct upid [1]", "$2 = 8", "type = struct upid []",
+        "type = struct upid [0]",
     ]  # fmt: skip
 
 

@@ -22,7 +22,8 @@ from .test_dwarf import gdb, made, placed
 pytestmark = pytest.mark.lab
 #: What gdb prints of the compiler's DWARF and of ours is compared for these.
 PRINTED = (
-    *("ptype/o struct task_struct", "ptype struct sk_buff", "ptype struct file_operations"),
+    *("ptype/o struct net_device", "ptype struct task_struct", "ptype struct sk_buff"),
+    *("ptype struct file_operations", "ptype/o struct zone"),
     *("ptype enum zone_stat_item", "whatis schedule", "whatis sprintf"),
 )
 #: A last member [0] of a structure is the one thing that is written as another, [].

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Members that are arrays of no elements: ``x[0]`` or ``x[]``, which BTF does not tell apart.
 
-C has the second only at the end of a structure, where kernels have nearly no others any more.
+C has the second only at the end of a structure that has other members; there kernels have
+nearly no others any more.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ class EmptyArrays:
         found = [n for n, type_id in enumerate(types) if type_id in empty]
         lasts = {
             end - 1
-            for type_id, end in zip(items.ids, items.firsts[1:], strict=True)
-            if btf.kinds[type_id - btf.first] == Kind.STRUCT
+            for type_id, first, end in zip(
+                items.ids, items.firsts[:-1], items.firsts[1:], strict=True
+            )
+            if btf.kinds[type_id - btf.first] == Kind.STRUCT and end - first > 1
         }
         self._members = {n: types[n] for n in found if n not in lasts}
         self._places: dict[int, int] = {}
