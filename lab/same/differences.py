@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 #: Both answers, the debug vmlinux's first.
 Pair = tuple[str, str]
@@ -24,6 +25,7 @@ _DWARF_UNWIND_EH_FRAME = 0x400000
 _NO_VARIABLE = re.compile(
     r"p: gdb request failed: p \w+|refused: ObjectNotFoundError: could not find '\w+'"
 )
+_NESTED = re.compile(r"(?<!type = )\b((?:struct|union)(?: \w+)?) \{[^{}]*\}")
 _SOURCE = r"[\w./+-]+\.[chS]"
 
 
@@ -82,24 +84,27 @@ def _unwinding(answer: str) -> str:
 
 
 def _sizes(pair: Pair) -> Pair:
-    """Of [address, [symbol, its address] or null] those where the made one's is not nearer.
-
-    ``$x`` and the like are arm64's marks of code and data, which kallsyms does not have.
-    """
+    """Of [address, [symbol, its address] or null] those where the made one's is farther."""
     try:
         lists = [json.loads(answer) for answer in pair]
         kept = [
             (debug, made)
             for debug, made in zip(*lists, strict=True)
-            if not (
-                debug[0] == made[0]
-                and made[1]
-                and (not debug[1] or debug[1][0][:1] == "$" or made[1][1] >= debug[1][1])
-            )
+            if not (debug[0] == made[0] and _not_farther(debug[1], made[1]))
         ]
     except (ValueError, TypeError, IndexError):
         return pair
     return json.dumps([debug for debug, _ in kept]), json.dumps([made for _, made in kept])
+
+
+def _not_farther(debug: Sequence[Any] | None, made: Sequence[Any] | None) -> bool:
+    """``$x`` and the like are arm64's marks of code and data, which kallsyms does not have.
+
+    An array of thunks has a size around them; kallsyms has no sizes, and its thunks are nearer.
+    """
+    if debug is None or made is None:
+        return debug is None or debug[0].endswith("_thunk_array")
+    return bool(debug[0][:1] == "$" or made[1] >= debug[1])
 
 
 def _entries(answer: str) -> str:
@@ -144,6 +149,21 @@ def _frame_pointers(pair: Pair) -> Pair:
     return json.dumps([a for a, _ in kept]), json.dumps([b for _, b in kept])
 
 
+def _offsets(pair: Pair) -> Pair:
+    """Where gdb gave up the offsets of one: the members alone, no others nested in them."""
+    plain = [answer.startswith("type = ") for answer in pair]
+    return pair if plain[0] == plain[1] else _of_each(_members)(pair)
+
+
+def _members(answer: str) -> str:
+    """A structure on one line, without remarks and what is inside of its members' braces."""
+    text = re.sub(r"/\*.*?\*/", " ", answer, flags=re.DOTALL).replace("{...}", "(...)")
+    found = 1
+    while found:
+        text, found = _NESTED.subn(lambda m: m[1] if " " in m[1] else f"{m[1]} (...)", text)
+    return " ".join(text.split())
+
+
 def _nothing(pair: Pair) -> Pair:
     """What is left of answers that are there and have nothing in common."""
     return ("", "") if all(pair) else pair
@@ -169,12 +189,17 @@ KINDS: Mapping[str, Kind] = {
     "empty arrays": Kind(
         "`x[0]` is `x[]`: BTF has the same for both", _dropped(r"\[0\](?=[;)\"])", by="[]")
     ),
+    "offsets": Kind(
+        "gdb 16 gives no offsets of what has an `x[]` anywhere inside, where others say `x[0]`",
+        _offsets,
+    ),
     "symbols": Kind(
         "symbols that kallsyms does not have: `__crc_*`, `__kstrtab*`, `.L*`, its own tables",
         _dropped(
             r"^[0-9a-f]+ \(\w\) (?:__crc_|__kstrtab|\.L|kallsyms_|init_per_cpu__)\w*$",
             # Sections' own names, and what lies above _end: crash would not relocate it.
-            r"^[0-9a-f]+ \(\w\) (?:__kcrctab\w*|__ksymtab_strings)$",
+            r"^[0-9a-f]+ \(\w\) (?:__kcrctab\w*|__ksymtab_strings|__init_rodata)$",
+            r"^[0-9a-f]+ \(\w\) runtime_(?:ptr|shift)_\w+$",
             r"^[0-9a-f]+ \(\w\) (?:__init_scratch_\w+|sme_workarea)$",
             r"^kallsyms_\w+ = (?:.|\n)*|^p: gdb request failed: p kallsyms_\w+$",
         ),
@@ -204,7 +229,10 @@ KINDS: Mapping[str, Kind] = {
         ),
     ),
     "sizes": Kind("addresses between functions count to the one before, or to a label", _sizes),
-    "aliases": Kind("another symbol of the same address", _dropped(r"(?<= \*\))\w+\+0x0 = ")),
+    "aliases": Kind(
+        "another symbol of the same address",
+        _dropped(r"(?<= \*\))\w+\+0x0 = ", r"(?<=0x[0-9a-f]{16} )<\w+>"),
+    ),
     "entries": Kind(
         "arm64's DWARF has functions begin behind their patchable entry: made ones begin at it, "
         "as pointers to them do, and drgn finds the names of vDSO mappings",

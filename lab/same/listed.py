@@ -25,6 +25,7 @@ _CRASH = {
     "symbols": "sym -l; sym -q kmem_cache_alloc; sym -q rcu_; p kallsyms_names",
     "sections": "sym -l; sym -q rcu_",
     "untyped": "p tk_core",
+    "aliases": "p sys_call_table",
     "lengths": "p linux_banner",
     "ends": "p -d init_mm",
     "debug information": """
@@ -52,6 +53,7 @@ _GDB = {
     "unwinding": "thread apply all backtrace 1",
     "locals": "info scope schedule",
     "empty arrays": "ptype/o struct task_struct",
+    "offsets": "ptype/o struct task_struct",
 }
 
 

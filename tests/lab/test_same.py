@@ -34,6 +34,12 @@ EXAMPLES = {
     "dimensions": ("int x[2][3] = {{1, 2, 3}, {4, 5, 6}}", "int x[6] = {1, 2, 3, 4, 5, 6}",
                    "int x[6] = {1, 2, 3, 4, 5, 7}"),
     "empty arrays": ("u8 a[0];", "u8 a[];", "u8 a[1];"),
+    "offsets": (
+        "/* offset | size */  type = struct a {\n/* 0 | 4 */ struct b {\n/* 0 | 4 */ int c;\n"
+        "  /* total size: 4 */ } d;\n/* 4 | 4 */ struct {\n/* 4 | 4 */ int e;\n};\n}\n",
+        "type = struct a {\n    struct b d;\n    struct {...};\n}\n",
+        "type = struct a {\n    struct c d;\n    struct {...};\n}\n",
+    ),
     "symbols": (
         "ffffffff81000000 (r) __crc_panic\nffffffff81000004 (T) panic\n",
         "ffffffff81000004 (T) panic\n",
