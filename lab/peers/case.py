@@ -19,7 +19,8 @@ from ..target import TARGETS
 _MOST_OUTPUT = 4 << 20
 #: What a tool may write into any file: above the largest dump that the lab has filtered.
 _MOST_WRITTEN = 4 << 30
-_STAMP = re.compile(r"\[ *\d+\.\d+\] ?")
+#: With the task or CPU that wrote the line, where the kernel notes it (CONFIG_PRINTK_CALLER).
+_STAMP = re.compile(r"\[ *\d+\.\d+\] ?(?:\[ *[TC]\d+\] )?")
 _MASK64 = (1 << 64) - 1
 
 

@@ -39,7 +39,7 @@ TOOLS += [(tool, name) for tool in ("gdb", "volatility3") for name in DUMPS if "
 TOOLS += [("crash", name) for name in CRASH]
 #: docs/repair-table.md says why.
 MAKEDUMPFILE_CANT_FILTER = ("ovmf-kaslr.flat", "panicked.kdump", "qemu-newer.kdump")
-LIBKDUMPFILE_CANT_READ = ("ovmf-kaslr.flat",)
+EARLIER_LIBKDUMPFILE_CANT_READ = ("ovmf-kaslr.flat",)
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def test_a_tool_gives_the_guests_own_values(mended: Repaired, tool: str, name: s
     if tool == "makedumpfile" and name in MAKEDUMPFILE_CANT_FILTER:
         assert (outcome.values.first, outcome.values.last) == (both.values.first, both.values.last)
         return
-    if tool == "libkdumpfile" and name in LIBKDUMPFILE_CANT_READ:
+    if tool == "libkdumpfile" and name in EARLIER_LIBKDUMPFILE_CANT_READ and not outcome.opened:
         assert outcome.problem is not None and "Unknown file format" in outcome.problem
         return
     assert judged(outcome, both.values) == "right", outcome
