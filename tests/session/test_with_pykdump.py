@@ -93,13 +93,19 @@ def test_as_its_program_on_every_python(version: str, forms: Forms, tmp_path: Pa
 
 @pytest.mark.usefixtures("programs")
 def test_an_exception_that_is_left_pending_is_not_ours(forms: Forms, tmp_path: Path) -> None:
-    """The bare C part finds no archive behind itself, and leaves it at that."""
+    """The bare C part finds no archive behind itself, and leaves it at that.
+
+    Since Python 3.13 it fails to connect its next program, whosever, with crash's output.
+    """
     bare, _ = forms(DEBIAN)
-    commands = [f"extend {bare}", f"extend {PLUGIN}", "qemufix detect | head -1 > first",
-                "epython qemufix detect | head -1 > second"]  # fmt: skip
-    out = run(guest(DUMP).right, commands, tmp_path)
-    for name in ("first", "second"):
-        assert "written by QEMU" in (tmp_path / name).read_text(), out
+    loaded = [f"extend {bare}", f"extend {PLUGIN}", "qemufix detect | head -1 > plugin"]
+    theirs, ours = "epython show own > theirs", "epython qemufix detect | head -1 > ours"
+    for commands in ([theirs, ours], [ours, "qemufix detect | head -1 > plugin"]):
+        out = run(guest(DUMP).right, [*loaded, *commands], tmp_path)
+        assert "written by QEMU" in (tmp_path / "plugin").read_text(), out
+        first = (tmp_path / "theirs").read_text()
+        if commands[0] == theirs or "alive own" in first:
+            assert "written by QEMU" in (tmp_path / "ours").read_text(), out
 
 
 class Steps:

@@ -194,9 +194,11 @@ def forged(kind: str) -> bytes:
 @pytest.mark.parametrize("kind", ["tables", "counts", "counts that fit", "digits", "all"])
 def test_forged_tables_cost_little(kind: str) -> None:
     block = forged(kind)
-    started = process_time()
+    start = process_time()
+    assert sum(range(10_000_000)) > 0
+    counted = process_time()
     assert kallsyms.decode(block, TEXT, WANTED) == {}
-    assert process_time() - started < 1.5
+    assert process_time() - counted < 25 * (counted - start)
     end = block[-(4 << 20) :]  # tracing takes its time
     tracemalloc.start()
     try:
