@@ -154,6 +154,15 @@ def test_what_crash_adds_to_linear_addresses() -> None:
     assert layout.phys_offset_of(48, 0x4000_0000, 48) == 0x4000_0000
 
 
+def test_the_bits_that_a_kernel_was_built_for() -> None:
+    """By memstart_addr: with and without KASLR, which goes down to half of the linear map."""
+    for memstart in (0xFFF0_EC3B_0000_0000, 0xFFF1_0000_4000_0000, 0xFFF1_7FFF_0000_0000):
+        assert layout.built_bits(memstart, 48) == 52
+    for memstart in (0, 0x4000_0000, 0xFFFF_EB80_8000_0000, 0xFFFF_8000_0000_0000):
+        assert layout.built_bits(memstart, 48) == 48
+        assert layout.built_bits(memstart, 52) == 52
+
+
 def prstatus(**registers: int) -> Note:
     desc = bytearray(392)
     places = {"fp": 112 + 29 * 8, "lr": 112 + 30 * 8, "sp": 360, "pc": 368, "pstate": 376}

@@ -103,6 +103,15 @@ def linear_base(page_offset: int, memstart: int) -> int:
     return (page_offset - memstart) & MASK64
 
 
+def built_bits(memstart: int, va_bits: int) -> int:
+    """The bits that a kernel was built for, which runs with ``va_bits``, by its memstart_addr.
+
+    Built for 52 it takes what they are more from it; KASLR alone takes less than half of the
+    linear map (arch/arm64/mm/init.c, arm64_memblock_init).
+    """
+    return 52 if signed64(memstart) < -((1 << 52) - (1 << va_bits) >> 1) else va_bits
+
+
 def phys_offset_of(va_bits: int, memstart: int, built: int) -> int:
     """What crash has to add to linear addresses of so many bits (crash arm64.c, arm64_VTOP).
 
