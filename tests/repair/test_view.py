@@ -181,30 +181,59 @@ def test_nobody_waits_for_the_server(dump: Path, tmp_path: Path) -> None:
     assert gone(tmp_path / "run")
 
 
-@needs_fuse
-@pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("fusermount3"), reason="root and fusermount3 only"
-)
-def test_a_user_without_rights_has_it_too(dump: Path, tmp_path: Path) -> None:
-    """Where the device is for all, as udev makes it, and fusermount3 is there."""
-    for path in (tmp_path, *tmp_path.parents):
-        if path.stat().st_mode & 0o5 != 0o5:
-            path.chmod(0o755)
-    for path in (dump, tmp_path / "run"):
-        os.chown(path, 65534, 65534)
+def seen_by_nobody(dump: Path, tmp_path: Path, *, path: str) -> str:
+    """What a user without rights reads of the view, with that PATH."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_mode & 0o5 != 0o5:
+            folder.chmod(0o755)
+    for own in (dump, tmp_path / "run"):
+        os.chown(own, 65534, 65534)
     device = tmp_path / "fuse"
     os.mknod(device, 0o666 | 0o020000, Path("/dev/fuse").stat().st_rdev)
     device.chmod(0o666)
     script = f"""
         mount --bind {device} /dev/fuse
-        exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+        exec setpriv --reuid=65534 --regid=65534 --clear-groups env PATH={path} "$@"
     """
     argv = ["unshare", "-m", "sh", "-c", script, "sh", sys.executable, "-c", PROGRAM, str(dump)]
-    done = subprocess.run(
-        [*argv, "tail", "-c", str(len(TAIL)), "VIEW"], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split("|")[1] == "\n" + TAIL.decode()
+    reader = [str(shutil.which("tail")), "-c", str(len(TAIL)), "VIEW"]
+    return subprocess.run([*argv, *reader], capture_output=True, text=True, check=True).stdout
+
+
+def _command(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+needs_rights_to_drop = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("fusermount3"), reason="root and fusermount3 only"
+)
+
+
+@needs_fuse
+@needs_rights_to_drop
+def test_a_user_without_rights_has_it_too(dump: Path, tmp_path: Path) -> None:
+    """Where the device is for all, as udev makes it, and fusermount3 is there."""
+    shown = seen_by_nobody(dump, tmp_path, path=os.environ["PATH"])
+    assert shown.split("|")[1] == "\n" + TAIL.decode()
     assert gone(tmp_path / "run")
+
+
+@needs_fuse
+@needs_rights_to_drop
+def test_nothing_stays_where_it_cant_be_unmounted(dump: Path, tmp_path: Path) -> None:
+    """libfuse finds fusermount3 where it was installed, we don't."""
+    shown = seen_by_nobody(dump, tmp_path, path=str(tmp_path / "none"))
+    assert shown.split("|")[1] == "\n" + TAIL.decode()
+
+    def any_left() -> Iterator[bool]:
+        while True:
+            commands = [_command(entry) for entry in Path("/proc").glob("[0-9]*")]
+            yield any(os.fsencode(dump) in command for command in commands)
+
+    assert until(False, any_left())
 
 
 @pytest.mark.parametrize("lacking", ["device", "mount"])

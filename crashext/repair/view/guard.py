@@ -131,6 +131,9 @@ def _guard(source: Source, name: str, place: places.Place, watched: int, line: i
         select.select([watched, ended], [], [])
     finally:
         place.clear()
+        if places.is_mounted(place.mount):
+            # fusermount can't: it wants an /etc/mtab, say. What nobody can end has to end itself.
+            os.kill(server, signal.SIGTERM)
         # It goes on for as long as somebody has the file open, such as a pager's child.
         os.waitpid(server, 0)
 

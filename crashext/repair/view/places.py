@@ -66,12 +66,12 @@ def unmount(mount: Path) -> None:
     if libc.umount2(os.fsencode(mount), _MNT_DETACH | _UMOUNT_NOFOLLOW) == 0:
         return
     program = shutil.which("fusermount3") or shutil.which("fusermount")
-    if program is not None and _is_mounted(mount):
+    if program is not None and is_mounted(mount):
         # Not our users' matter: what can't be unmounted stays, and is tried again.
         subprocess.run([program, "-u", "-z", "-q", str(mount)], check=False, capture_output=True)
 
 
-def _is_mounted(mount: Path) -> bool:
+def is_mounted(mount: Path) -> bool:
     """Whether a file system begins there; one whose server has died answers nothing."""
     try:
         return mount.lstat().st_dev != mount.parent.lstat().st_dev
