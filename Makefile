@@ -110,7 +110,7 @@ test-arch: build root-arm64 ## guests of further architectures, and more of aarc
 	@$(PYTHON) -m pytest -m arch $(PYTEST_ARGS)
 
 .PHONY: smoke
-smoke: unit demo ## unit tests, one guest, one --apply: for a first look at another suite
+smoke: unit demo ## unit tests, one guest, one --apply: what CI runs in the other stable suite
 
 .PHONY: demo
 demo: build ## a dump opened wrongly in crash, and put right

@@ -146,12 +146,12 @@ def test_the_linear_map_of_a_negative_memstart() -> None:
 def test_what_crash_adds_to_linear_addresses() -> None:
     """A 6.12 guest built for 52 bits on a CPU with 48: where crash finds its memory map."""
     memstart = 0xFFF0_EC3B_0000_0000
-    added = layout.phys_offset_of(48, memstart, 52)
+    added = layout.phys_offset_of(48, memstart)
     assert added == 0xFFFF_EC3B_0000_0000
     vaddr = 0xFFFF_13C5_5FEE_C100
     kernels = (vaddr - layout.linear_base(-(1 << 52) & MASK64, memstart)) & MASK64
     assert ((vaddr & ((1 << 48) - 1)) + added) & MASK64 == kernels == 0x5FEE_C100
-    assert layout.phys_offset_of(48, 0x4000_0000, 48) == 0x4000_0000
+    assert layout.phys_offset_of(48, 0x4000_0000) == 0x4000_0000
 
 
 def test_the_bits_that_a_kernel_was_built_for() -> None:

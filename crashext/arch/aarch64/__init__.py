@@ -144,11 +144,11 @@ class AArch64(Usual):
         memstart, built = self.phys_offset(search, image), _built_bits(image)
         if memstart is not None:
             lines["NUMBER(PHYS_OFFSET)"] = hex64(memstart)
-        if memstart is not None and image.paging is not None:
-            built = built or layout.built_bits(memstart, image.paging.va_bits)
         if image.paging is not None:
-            lines["NUMBER(VA_BITS)"] = f"{built or image.paging.va_bits}"
-            lines["NUMBER(TCR_EL1_T1SZ)"] = hex64(64 - image.paging.va_bits)
+            actual = image.paging.va_bits
+            built = built or layout.built_bits(memstart or 0, actual)
+            lines["NUMBER(VA_BITS)"] = f"{built}"
+            lines["NUMBER(TCR_EL1_T1SZ)"] = hex64(64 - actual)
         return lines
 
     def dumped_phys_base(self, search: Search, image: View) -> int | None:
@@ -166,12 +166,10 @@ class AArch64(Usual):
         if offset is None or image.paging is None:
             return ()
         if image.vaddr("vabits_actual") is None:
-            actual = image.paging.va_bits
-            built = actual if memstart is None else layout.built_bits(memstart, actual)
-            if memstart is None or built == actual:
+            if memstart is None:
                 return ()
-            heard = layout.phys_offset_of(actual, memstart, built)
-            return ("--machdep", f"phys_offset={hex64(heard)}")
+            heard = layout.phys_offset_of(image.paging.va_bits, memstart)
+            return () if heard == memstart else ("--machdep", f"phys_offset={hex64(heard)}")
         args = [f"--kaslr={offset:#x}"] if offset else []
         args += ["--machdep", f"kimage_voffset={hex64(image.voffset)}"]
         args += ["--machdep", f"vabits_actual={image.paging.va_bits}"]

@@ -112,13 +112,13 @@ def built_bits(memstart: int, va_bits: int) -> int:
     return 52 if signed64(memstart) < -((1 << 52) - (1 << va_bits) >> 1) else va_bits
 
 
-def phys_offset_of(va_bits: int, memstart: int, built: int) -> int:
+def phys_offset_of(va_bits: int, memstart: int) -> int:
     """What crash has to add to linear addresses of so many bits (crash arm64.c, arm64_VTOP).
 
     The kernel reckons memstart_addr by the PAGE_OFFSET that it is built for
     (arch/arm64/mm/init.c, arm64_memblock_init), and writes that as PHYS_OFFSET.
     """
-    return (memstart - (1 << va_bits) + (1 << built)) & MASK64
+    return (memstart - (1 << va_bits) + (1 << built_bits(memstart, va_bits))) & MASK64
 
 
 def vmemmap_starts(va_bits: int, paging: Paging) -> tuple[int, ...]:
