@@ -16,10 +16,15 @@ from .errors import LabError
 from .gdb import read_registers, run_to
 from .qmp import Qmp
 
-#: Pages that are sent as differences to what they were, where that is asked for: enough for some
-#: to be changed again and again, also by a guest that is slow.
-_DIFFERENCES = 100
-_POLL_SECONDS = 0.1
+#: In so many rounds, at least, pages are sent as differences to what they were (XBZRLE), where
+#: that is asked for: enough for some to be changed again and again, also by a guest that is slow.
+_DIFFERENT = 6
+#: Bytes of pages that QEMU remembers to tell differences by: as many as the guest has, so that
+#: no page takes the place of another, which is then sent whole.
+_REMEMBERED = 256 << 20
+#: Bytes in a second. QEMU keeps to it by tenths: of the slowest, each has a few differences.
+_SLOW, _SLOWEST = 4 << 20, 16 << 10
+_POLL_SECONDS = 0.05
 
 
 class Machine:
@@ -153,18 +158,25 @@ class Machine:
         """
         self._set_capabilities(capabilities, state=True)
         if rounds:
-            self._set_speed(bandwidth=256 << 20, downtime=1)
+            self._set({"xbzrle-cache-size": _REMEMBERED})
+            self._set_speed(_SLOW, 1)
+        different: dict[int, int] = {}  # pages sent as differences until this round's end
         self.qmp.execute("migrate", uri=uri)
         end = time.monotonic() + 300
         while (told := self.qmp.execute("query-migrate"))["status"] != "completed":
             if told["status"] in ("failed", "cancelled") or time.monotonic() > end:
                 raise LabError(f"migration to {uri}: {told.get('error-desc', told['status'])}")
-            done = told.get("ram", {}).get("dirty-sync-count", 0)
+            ram = told.get("ram", {})
+            done, left = ram.get("dirty-sync-count", 0), ram.get("remaining", 0)
             if rounds and done:
-                # So slowly no round gets all that has changed; then all of it at once.
-                sent = told.get("xbzrle-cache", {}).get("pages", _DIFFERENCES)
-                fast = done > rounds and sent >= _DIFFERENCES
-                self._set_speed(1 << 30 if fast else 2 << 20, downtime=5000 if fast else 1)
+                # The first round slowly enough that its end is seen, those after it as slowly as
+                # can be, so that the guest runs in each and none gets all that has changed. Then
+                # all of it at once.
+                different[done] = told.get("xbzrle-cache", {}).get("pages", 0)
+                enough = "xbzrle" not in capabilities or len(set(different.values())) > _DIFFERENT
+                fast = done > rounds and enough
+                slow = _SLOW if done == 1 else max(left, _SLOWEST) if done == 2 else _SLOWEST
+                self._set_speed(1 << 30 if fast else slow, 5000 if fast else 1)
             time.sleep(_POLL_SECONDS)
         self._set_capabilities(capabilities, state=False)
 
@@ -172,10 +184,12 @@ class Machine:
         listed: Any = [{"capability": name, "state": state} for name in names]
         self.qmp.execute("migrate-set-capabilities", capabilities=listed)
 
-    def _set_speed(self, bandwidth: int, *, downtime: int) -> None:
+    def _set_speed(self, bandwidth: int, downtime: int) -> None:
         """Bytes in a second, and milliseconds that a guest may be stopped."""
-        wanted: dict[str, Any] = {"max-bandwidth": bandwidth, "downtime-limit": downtime}
-        self.qmp.execute("migrate-set-parameters", **wanted)
+        self._set({"max-bandwidth": bandwidth, "downtime-limit": downtime})
+
+    def _set(self, parameters: Mapping[str, Any]) -> None:
+        self.qmp.execute("migrate-set-parameters", **parameters)
 
     def wait_received(self, *, timeout: float) -> None:
         """Wait until what ``-incoming`` names has been taken in.
