@@ -218,6 +218,36 @@ def vmlinux(job: Job, /, **options: Any) -> int:
     return run_vmlinux(job, Options(**options))
 
 
+@cli.command()
+@click.argument("dumps", metavar="[DUMP]...", nargs=-1)
+@click.option("-T", "--ctime", "wall_clock", is_flag=True, help="Show the time of day, in UTC.")
+@click.option(
+    "-l", "--level", metavar="LEVEL,...", multiple=True,
+    help="Only messages of these levels: emerg, alert, crit, err, warn, notice, info, debug; "
+    "+err is err and worse, err+ err and what is less.",
+)  # fmt: skip
+@click.option("--vmlinux", metavar="FILE", multiple=True, help="The kernel's vmlinux.")
+@click.option("--kernel", metavar="ID|live|crashed", help="Which one, where there are several.")
+@of_raw_memory
+@of_cost
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@click.pass_obj
+def dmesg(job: Job, /, **options: Any) -> int:
+    """Print the kernel's log, from the dump alone.
+
+    What was being written at that moment is left out, and said. Exit status 1: no kernel was
+    found, or its log isn't in the dump.
+
+    \b
+      qemufix dmesg guest.kdump | tail
+      qemufix dmesg guest.kdump -T --level +err
+      qemufix dmesg guest.kdump --json | jq -r '.records[-1].text'
+    """
+    from .dmesg import Options, run_dmesg
+
+    return run_dmesg(job, Options(**options))
+
+
 def _starter(name: str, help: str) -> None:
     """Declare the command that starts the tool ``name``."""
 
