@@ -70,16 +70,12 @@ def _answer(found: Found, levels: frozenset[int] | None, *, wall_clock: bool) ->
 
 
 def _boot_time(kernel: Kernel) -> int | None:
-    from ..errors import TypesError
-    from ..kernel.clock import boot_time
-    from ..kernel.symbols import find_symbols
-    from ..kernel.types import find_types
+    from ..kernel.machine import times
+    from ..kernel.structs import NotThere, structs_of
 
     try:
-        symbols = find_symbols(kernel)
-        types = find_types(kernel, symbols) if symbols else None
-        return boot_time(kernel, symbols, types) if symbols and types else None
-    except TypesError:
+        return times(structs_of(kernel)).boot
+    except NotThere:
         return None
 
 

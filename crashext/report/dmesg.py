@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ..kernel.clock import SECOND
 from ..kernel.log import LEVELS, Log, Record
+from ..kernel.machine import SECOND
 from ..text import printable
 
 
