@@ -248,6 +248,29 @@ def dmesg(job: Job, /, **options: Any) -> int:
     return run_dmesg(job, Options(**options))
 
 
+@cli.command()
+@click.argument("dumps", metavar="[DUMP]...", nargs=-1)
+@click.option("--vmlinux", metavar="FILE", multiple=True, help="The kernel's vmlinux.")
+@click.option("--kernel", metavar="ID|live|crashed", help="Which one, where there are several.")
+@of_raw_memory
+@of_cost
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@click.pass_obj
+def report(job: Job, /, **options: Any) -> int:
+    """Say what happened in this guest: kernel, times, panic, vCPUs, tasks, log.
+
+    From the dump alone, through the kernel's own symbols and types. Exit status 1: no kernel
+    was found.
+
+    \b
+      qemufix report guest.kdump
+      qemufix report guest.kdump --json | jq .panic
+    """
+    from .report import Options, run_report
+
+    return run_report(job, Options(**options))
+
+
 def _starter(name: str, help: str) -> None:
     """Declare the command that starts the tool ``name``."""
 

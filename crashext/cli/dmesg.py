@@ -37,7 +37,7 @@ def run_dmesg(job: Job, options: Options) -> int:
 
     check_kernel(options.kernel)
     levels = _levels(options.level)
-    vmlinux = _vmlinux(job, options)
+    vmlinux = vmlinux_of(job, options.vmlinux)
     with (
         Progress(job.err) as progress,
         job.open_dump(options.dumps, progress) as dump,
@@ -116,9 +116,14 @@ def _levels(given: Sequence[str]) -> frozenset[int] | None:
     return frozenset(found) if given else None
 
 
-def _vmlinux(job: Job, options: Options) -> Sequence[str] | None:
+def vmlinux_of(job: Job, given: Sequence[str]) -> Sequence[str] | None:
+    """The vmlinux to search with: as given, or the session's.
+
+    Raises:
+        UsageError: one is given inside crash.
+    """
     if job.session is None:
-        return options.vmlinux or None
-    if options.vmlinux:
+        return given or None
+    if given:
         raise click.UsageError("inside crash the kernel is the session's; --vmlinux has no place")
     return [job.session.namelist] if job.session.namelist else None

@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..arch.base import Architecture, Run
+from ..arch.base import Architecture, Cpu, Run
 from ..locate.image import accounting, vmcoreinfo_data
 from ..locate.image.examine import runs_of
 from ..locate.image.kernel_memory import kernel_paddr
@@ -72,6 +72,11 @@ class Kernel:
     def runs(self) -> tuple[Run, ...]:
         """How page tables map the image, ascending; nothing where none are known."""
         return tuple(runs_of(self._context, self._image))
+
+    @property
+    def cpus(self) -> tuple[Cpu, ...]:
+        """The vCPUs whose state the dump has, and the search was to use."""
+        return self._context.cpus
 
     @property
     def start(self) -> int | None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -19,6 +20,7 @@ _PREFIX = "kallsyms_"
 _INDEX_SIZE = 512  # bytes of kallsyms_token_index
 _MOST_TABLES = 64 << 20
 _PAGE = 4096
+_LONGEST_FUNCTION = 1 << 20  # bytes; behind the last one nothing is known
 
 
 class KernelSymbols:
@@ -38,6 +40,14 @@ class KernelSymbols:
     def vaddr(self, *names: str) -> int | None:
         """Run-time address of the first known of ``names``; the first symbol of a name."""
         return next((self._first[name] for name in names if name in self._first), None)
+
+    def at(self, vaddr: int) -> str | None:
+        """The symbol that an address of the code is in, and how far: ``schedule+0x1b``."""
+        index = bisect_right(self.table.vaddrs, vaddr) - 1
+        if index < 0 or chr(self.table.kinds[index]).lower() not in "tw":
+            return None
+        into = vaddr - self.table.vaddrs[index]
+        return f"{self.table.names[index]}+{into:#x}" if into < _LONGEST_FUNCTION else None
 
     @cached_property
     def rooms(self) -> Mapping[int, int]:
