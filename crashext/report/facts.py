@@ -61,7 +61,17 @@ def gather(found: Found) -> Facts:
         return facts
     _of_structs(facts, structs)
     facts.vcpus = place_vcpus(kernel.cpus, facts.cpus, structs)
+    facts.panic = facts.panic and _with_caller(facts.panic, structs)
     return facts
+
+
+def _with_caller(panic: Panic, structs: Structs) -> Panic:
+    """With the function that was meant, where the log names the one behind it."""
+    behind = structs.symbols.vaddr((panic.function or b"").decode("ascii"))
+    caller = structs.symbols.at(behind - 1) if panic.before and behind else None
+    if caller is None:
+        return panic
+    return panic._replace(function=caller.partition("+")[0].encode(), before=False)
 
 
 def _of_structs(facts: Facts, structs: Structs) -> None:

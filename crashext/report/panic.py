@@ -16,7 +16,7 @@ _FAULT = re.compile(
     rb"|double fault|divide error|invalid opcode|stack segment|watchdog: |Kernel stack overflow)"
 )
 #: A place in the code, as %pS prints it; a question mark means that it may be left over on the stack.
-_PLACE = re.compile(rb"(?<!\? )\b([A-Za-z_][\w.]*)\+0x[0-9a-f]+/0x[0-9a-f]+")
+_PLACE = re.compile(rb"(?<!\? )\b([A-Za-z_][\w.]*)\+0x([0-9a-f]+)/0x[0-9a-f]+")
 #: What stands above the one who panicked in a call trace.
 _MACHINERY = re.compile(rb"(__)?(dump_stack\w*|show_stack|dump_backtrace|v?panic|nmi_panic)(\.\w+)*")
 _MOST_RECORDS = 400  # of one incident
@@ -31,12 +31,15 @@ class Panic(NamedTuple):
         fault: the line that the incident began with, if that is another.
         function: in which it happened; None where no place was logged.
         fatal: whether the kernel stopped on it.
+        before: whether it is the function before that one: who calls what never returns may
+            have its return address behind its own end.
     """
 
     message: bytes
     fault: bytes | None
     function: bytes | None
     fatal: bool
+    before: bool = False
 
 
 def find_panic(records: Sequence[Record]) -> Panic | None:
@@ -50,11 +53,13 @@ def find_panic(records: Sequence[Record]) -> Panic | None:
     assert said is not None
     start = _first_of(own, end)
     fault = own[start].text if start != end else None
-    return Panic(said[1], fault, _function(own[start : end + _MOST_RECORDS]), fatal=True)
+    function, before = _function(own[start : end + _MOST_RECORDS])
+    return Panic(said[1], fault, function, fatal=True, before=before)
 
 
 def _of_fault(own: Sequence[Record], at: int) -> Panic:
-    return Panic(own[at].text, None, _function(own[at : at + _MOST_RECORDS]), fatal=False)
+    function, before = _function(own[at : at + _MOST_RECORDS])
+    return Panic(own[at].text, None, function, fatal=False, before=before)
 
 
 def _first_of(own: Sequence[Record], last: int) -> int:
@@ -66,9 +71,9 @@ def _first_of(own: Sequence[Record], last: int) -> int:
     return first
 
 
-def _function(incident: Sequence[Record]) -> bytes | None:
+def _function(incident: Sequence[Record]) -> tuple[bytes | None, bool]:
     for record in incident:
-        for name in _PLACE.findall(record.text):
+        for name, into in _PLACE.findall(record.text):
             if not _MACHINERY.fullmatch(name):
-                return bytes(name)
-    return None
+                return bytes(name), int(into, 16) == 0
+    return None, False
