@@ -80,16 +80,16 @@ class Structs:
             raise NotThere(f"the kernel's symbols lack {' and '.join(names)}")
         return vaddr
 
-    def bytes(self, vaddr: int, size: int) -> bytes:
+    def data(self, vaddr: int, size: int) -> bytes:
         """Memory.
 
         Raises:
             NotThere: a part of it isn't mapped, or not in the dump.
         """
-        data = self.kernel.read(vaddr & MASK64, size)
-        if data is None:
+        raw = self.kernel.read(vaddr & MASK64, size)
+        if raw is None:
             raise NotThere(f"{vaddr & MASK64:#x} is not in the dump")
-        return data
+        return raw
 
     def number(self, vaddr: int, size: int, *, signed: bool = False) -> int:
         """A number of ``size`` bytes.
@@ -97,7 +97,7 @@ class Structs:
         Raises:
             NotThere: it is not in the dump.
         """
-        return int.from_bytes(self.bytes(vaddr, size), self.kernel.arch.byte_order, signed=signed)
+        return int.from_bytes(self.data(vaddr, size), self.kernel.arch.byte_order, signed=signed)
 
     def pointer(self, vaddr: int) -> int:
         """A pointer or ``unsigned long``.
@@ -114,11 +114,11 @@ class Structs:
             NotThere: its beginning is not in the dump.
         """
         room = -vaddr % _MOST_TEXT or _MOST_TEXT  # what is on the same page
-        first = self.bytes(vaddr, min(size, room))
+        first = self.data(vaddr, min(size, room))
         head, nul, _ = first.partition(b"\0")
         if nul or size <= room:
             return head
-        return head + self.bytes(vaddr + room, size - room).partition(b"\0")[0]
+        return head + self.data(vaddr + room, size - room).partition(b"\0")[0]
 
     def entries(self, head: int, struct: str, member: str, most: int) -> Iterator[int]:
         """The structures in a ``list_head``: each is linked by its ``member``.

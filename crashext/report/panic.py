@@ -15,10 +15,12 @@ _FAULT = re.compile(
     rb"(BUG: |kernel BUG at |Unable to handle |Oops|Internal error|general protection fault"
     rb"|double fault|divide error|invalid opcode|stack segment|watchdog: |Kernel stack overflow)"
 )
-#: A place in the code, as %pS prints it; a question mark means that it may be left over on the stack.
+#: A place in the code, as %pS prints it; with a question mark it may be left over on the stack.
 _PLACE = re.compile(rb"(?<!\? )\b([A-Za-z_][\w.]*)\+0x([0-9a-f]+)/0x[0-9a-f]+")
 #: What stands above the one who panicked in a call trace.
-_MACHINERY = re.compile(rb"(__)?(dump_stack\w*|show_stack|dump_backtrace|v?panic|nmi_panic)(\.\w+)*")
+_MACHINERY = re.compile(
+    rb"(__)?(dump_stack\w*|show_stack|dump_backtrace|v?panic|nmi_panic)(\.\w+)*"
+)
 _MOST_RECORDS = 400  # of one incident
 _KERNEL = (0, None)  # what programs write to /dev/kmsg has another facility: LOG_USER at least
 

@@ -108,7 +108,7 @@ def _facts(facts: Facts) -> dict[str, Any]:
 
 def _vcpu(vcpu: VcpuPlace) -> dict[str, Any]:
     return {
-        "index": vcpu.index,
+        "index": vcpu.number,
         "mode": vcpu.mode,
         "pc": hex64(vcpu.pc),
         "symbol": _text(vcpu.symbol),

@@ -49,11 +49,13 @@ def _facts(facts: Facts) -> Iterator[str]:
         yield _line("tainted", facts.taint)
     yield from _panic(facts)
     for vcpu in facts.vcpus[:_MOST_VCPUS]:
-        yield _line(f"vCPU {vcpu.index}", _vcpu(vcpu))
+        yield _line(f"vCPU {vcpu.number}", _vcpu(vcpu))
     if len(facts.vcpus) > _MOST_VCPUS:
         yield _line("", f"... and {len(facts.vcpus) - _MOST_VCPUS} more vCPUs")
     if facts.tasks is not None:
-        counted = ", ".join(f"{n} {STATES.get(s, 'unknown')}" for s, n in facts.states.most_common())
+        counted = ", ".join(
+            f"{n} {STATES.get(s, 'unknown')}" for s, n in facts.states.most_common()
+        )
         yield _line("tasks", f"{len(facts.tasks.tasks)}: {counted}")
     if facts.modules is not None and facts.modules.modules:
         names = [printable(module.name) for module in facts.modules.modules]

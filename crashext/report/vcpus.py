@@ -17,7 +17,7 @@ class VcpuPlace(NamedTuple):
     """One vCPU.
 
     Attributes:
-        index: QEMU's number.
+        number: QEMU's.
         mode: in words, as its architecture has it.
         pc: its program counter, virtual.
         symbol: the function and how far in it; None outside of the kernel's image.
@@ -25,7 +25,7 @@ class VcpuPlace(NamedTuple):
         by: what tells: its ``stack`` is the task's, or only its ``number``.
     """
 
-    index: int
+    number: int
     mode: str
     pc: int
     symbol: str | None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The log before Linux 3.5: text as it was printed, in a buffer that goes round (kernel/printk.c)."""
+"""The log before Linux 3.5: text in a buffer that goes round (kernel/printk.c)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The log of Linux 3.5 to 5.9: ``struct printk_log`` records in one buffer (kernel/printk/printk.c).
+"""The log of Linux 3.5 to 5.9: ``struct printk_log`` records (kernel/printk/printk.c).
 
 Each record says its own length; one of length 0 means that the next is at the beginning.
 """
@@ -35,7 +35,7 @@ def read_records(fields: Fields) -> Log:
     first, after = (_index(fields, name, len(data)) for name in ("log_first_idx", "log_next_idx"))
     number = fields.symbol("log_first_seq")
     seq = 0 if number is None else fields.integer(number, 8)
-    records, problem = _walk(fields, _shape(fields), data, first, after, seq)
+    records, problem = _Reader(fields, _shape(fields), data, seq).walk(first, after)
     return Log(tuple(records), "records", (problem,) if problem else (), vaddr, len(data))
 
 
@@ -71,42 +71,50 @@ def _shape(fields: Fields) -> _Shape:
     return _Shape(fields.size(struct), *(fields.offset(struct, each) for each in members))
 
 
-def _walk(
-    fields: Fields, shape: _Shape, data: bytes, first: int, after: int, seq: int
-) -> tuple[list[Record], str]:
-    """The records, and what is wrong with the first that is no more; empty if nothing."""
-    records: list[Record] = []
-    at, wrapped = first, first < after
-    while at != after:
-        head = data[at : at + shape.size]
-        length = fields.number(head[shape.length : shape.length + 2])
-        if len(head) < shape.size or length == 0:
-            if wrapped:
-                return records, f"no record at byte {at} of the log, which ends at {after}"
-            at, wrapped = 0, True
-            continue
-        if length < shape.size or at + length > len(data) or (wrapped and at + length > after):
-            return records, f"the record at byte {at} of the log has {length} bytes"
-        records.append(_record(fields, shape, data[at : at + length], seq + len(records)))
-        at += length
-    return records, ""
+class _Reader(NamedTuple):
+    """The buffer, and how its records are laid out."""
 
+    fields: Fields
+    shape: _Shape
+    data: bytes
+    seq: int
 
-def _record(fields: Fields, shape: _Shape, raw: bytes, seq: int) -> Record:
-    def number(at: int, size: int) -> int:
-        return fields.number(raw[at : at + size])
+    def walk(self, first: int, after: int) -> tuple[list[Record], str]:
+        """The records, and what is wrong with the first that is no more; empty if nothing."""
+        records: list[Record] = []
+        at, wrapped = first, first < after
+        while at != after:
+            head = self.data[at : at + self.shape.size]
+            length = self._number(head, self.shape.length, 2)
+            if len(head) < self.shape.size or length == 0:
+                if wrapped:
+                    return records, f"no record at byte {at} of the log, which ends at {after}"
+                at, wrapped = 0, True
+                continue
+            end = at + length
+            if length < self.shape.size or end > len(self.data) or (wrapped and end > after):
+                return records, f"the record at byte {at} of the log has {length} bytes"
+            records.append(self._record(self.data[at:end], self.seq + len(records)))
+            at = end
+        return records, ""
 
-    text_end = shape.size + number(shape.text, 2)
-    facility, flags = raw[shape.dictionary + _AFTER_LENGTH : shape.dictionary + 4]
-    device = raw[text_end : text_end + number(shape.dictionary, _AFTER_LENGTH)]
-    pairs = (entry.partition(b"=") for entry in device.split(b"\0") if b"=" in entry)
-    return Record(
-        raw[shape.size : text_end],
-        number(shape.time, 8),
-        seq,
-        flags & 7 if fields.kernel.arch.byte_order == "big" else flags >> 5,
-        facility,
-        None,
-        {key.decode("ascii", "replace"): value.decode("ascii", "replace")
-         for key, _, value in pairs},
-    )  # fmt: skip
+    def _record(self, raw: bytes, seq: int) -> Record:
+        shape = self.shape
+        text_end = shape.size + self._number(raw, shape.text, 2)
+        facility, flags = raw[shape.dictionary + _AFTER_LENGTH : shape.dictionary + 4]
+        device = raw[text_end : text_end + self._number(raw, shape.dictionary, 2)]
+        pairs = (entry.partition(b"=") for entry in device.split(b"\0") if b"=" in entry)
+        big = self.fields.kernel.arch.byte_order == "big"
+        return Record(
+            raw[shape.size : text_end],
+            self._number(raw, shape.time, 8),
+            seq,
+            flags & 7 if big else flags >> 5,
+            facility,
+            None,
+            {key.decode("ascii", "replace"): value.decode("ascii", "replace")
+             for key, _, value in pairs},
+        )  # fmt: skip
+
+    def _number(self, raw: bytes, at: int, size: int) -> int:
+        return self.fields.number(raw[at : at + size])

@@ -24,7 +24,7 @@ _AFTER_LENGTH = 2  # bytes of text_len; facility, flags and level follow it
 class _Ring(NamedTuple):
     """``struct prb_desc_ring`` and the text's ``struct prb_data_ring``, read."""
 
-    count: int
+    slots: int
     descriptors: bytes
     infos: bytes
     head: int
@@ -58,7 +58,7 @@ def read_ring(fields: Fields, pointer: int) -> Log:
         LogError: it can't be read.
     """
     ring, shape = _ring(fields, fields.word(pointer)), _shape(fields)
-    if len(ring.descriptors) != ring.count * shape.descriptor:
+    if len(ring.descriptors) != ring.slots * shape.descriptor:
         raise LogError("the descriptors are not all in the dump")
     reader = _Reader(fields, ring, shape)
     records = tuple(reader.records())
@@ -141,16 +141,16 @@ class _Reader:
         head, tail = self._ring.head % self._ids, self._ring.tail % self._ids
         span = (head - tail) % self._ids + 1
         # The head may have moved on from the tail by no more than the ring.
-        if span > self._ring.count:
+        if span > self._ring.slots:
             self._lying += 1
-            span = self._ring.count
+            span = self._ring.slots
         for step in range(span):
             record = self._record((head - span + 1 + step) % self._ids)
             if record is not None:
                 yield record
 
     def _record(self, number: int) -> Record | None:
-        shape, index = self._shape, number % self._ring.count
+        shape, index = self._shape, number % self._ring.slots
         at = index * shape.descriptor
         word = self._at(self._ring.descriptors, at + shape.state, self._word)
         state = word // self._ids

@@ -104,7 +104,8 @@ class RingWriter:
         struct.pack_into("<QQQ", self.memory, self.DESCS + 24 * index,
                          state << 62 | self.head, begin, self.lpos)  # fmt: skip
         struct.pack_into("<QQHBBI", self.memory, self.INFOS + 88 * index,
-                         self.next_seq, self.next_seq * 1000, len(text), 0, level << 5, 1)  # fmt: skip
+                         self.next_seq, self.next_seq * 1000, len(text), 0, level << 5, 1,
+                         )  # fmt: skip
         self.next_seq += 1
         if (self.head - self.tail) % (1 << 62) >= 1 << self.COUNT_BITS:
             self.tail = (self.tail + 1) % (1 << 62)
