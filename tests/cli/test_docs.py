@@ -20,14 +20,21 @@ def test_the_man_page_is_of_this_version() -> None:
     assert f'"qemufix {crashext.__version__}"' in MAN
 
 
-@pytest.mark.parametrize("command", ["detect", "physbase", "vmlinux", "crash", "drgn", "gdb"])
+@pytest.mark.parametrize("command", [*cli.commands])
 def test_the_man_page_has_every_option(command: str) -> None:
     options = [name for p in cli.commands[command].params for name in p.opts if name[:2] == "--"]
     assert [name for name in options if name not in MAN] == []
 
 
 @pytest.mark.parametrize(
-    "args", [("detect",), ("physbase", "--vmlinux", str(VMLINUX)), ("vmlinux", "-o", "/dev/full")]
+    "args",
+    [
+        ("detect",),
+        ("physbase", "--vmlinux", str(VMLINUX)),
+        ("vmlinux", "-o", "/dev/full"),
+        ("dmesg",),
+        ("report",),
+    ],
 )
 def test_json_fields_are_documented(args: tuple[str, ...]) -> None:
     answer = json.loads(qemufix(args[0], "--json", SAMPLE, *args[1:]).stdout)
