@@ -5,13 +5,17 @@ static char *help_qemufix[] = {
 	"find the kernel in a QEMU guest dump and put this session right",
 	"detect [--json]\n"
 	"  qemufix physbase [--json] [--no-cpu-state] [--all] [--kernel N|live|crashed]\n"
-	"  qemufix physbase --apply [--dry-run | --restart]",
+	"  qemufix physbase --apply [--dry-run | --restart]\n"
+	"  qemufix report [--json]\n"
+	"  qemufix dmesg [-T] [--level LEVEL,...] [--json]",
 	"  QEMU and libvirt dump a guest's memory from outside, without knowing where",
 	"  the guest's kernel is. This command finds it in the session's dump.",
 	"",
 	"        detect  says whether QEMU wrote the dump, and from what that follows.",
 	"      physbase  finds phys_base and the KASLR offset, and checks them against",
 	"                the guest's memory.",
+	"        report  says what happened in this guest: times, a panic, vCPUs, tasks.",
+	"         dmesg  prints the kernel's log, in a minimal session, too.",
 	"",
 	"        --json  print the answer as JSON.",
 	"--no-cpu-state  do not use the vCPUs' registers that QEMU saved.",

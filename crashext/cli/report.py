@@ -40,7 +40,7 @@ def run_report(job: Job, options: Options) -> int:
     ):
         check_damage(dump, found.location)
         facts = gather(found) if found.location.found else None
-        answer = Report(found.location, _file(dump), facts)
+        answer = Report(found.location, _file(dump), facts, job.session is not None)
     job.answer(answer, lines(answer), as_json=options.as_json)
     return 0 if answer.location.found else 1
 

@@ -33,15 +33,21 @@ class FileFacts(NamedTuple):
 
 
 class Report(NamedTuple):
-    """One dump: where its kernel is, the file, and the facts; None where no kernel was found."""
+    """One dump: where its kernel is, the file, and the facts; None where no kernel was found.
+
+    ``in_crash`` says that a crash session asks.
+    """
 
     location: Location
     file: FileFacts
     facts: Facts | None
+    in_crash: bool = False
 
     @property
     def command(self) -> tuple[str, ...]:
         """The words of the command that goes on from here."""
+        if self.in_crash:
+            return ("qemufix", "physbase", "--apply" if self.location.found else "--all")
         if self.location.found:
             return ("qemufix", "crash", self.location.path)
         return ("qemufix", "physbase", "--all", self.location.path)
