@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 
 _MASK64 = (1 << 64) - 1
@@ -19,9 +20,25 @@ def printable(text: str | bytes) -> str:
     return "".join(chr(b) if 0x20 <= b < 0x7F else f"\\x{b:02x}" for b in text)
 
 
+def shown(text: str) -> str:
+    """Likewise, but in a UTF-8 locale file names are shown as they are.
+
+    Only characters that print: no controls, no marks that turn the order of text round.
+    """
+    if text.isascii() or not _speaks_utf8():
+        return printable(text)
+    return "".join(c if c.isprintable() and not c.isascii() else printable(c) for c in text)
+
+
+def _speaks_utf8() -> bool:
+    """Whether the user's locale is one of UTF-8: the first of these that is set says so."""
+    names = (os.environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    return next(filter(None, names), "").lower().replace("-", "").endswith("utf8")
+
+
 def shell_word(text: str) -> str:
     """``text`` quoted for a shell; what is not printable as bash's ``$'\\xNN'``."""
-    if printable(text) == text:
+    if shown(text) == text:
         return shlex.quote(text)
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"$'{printable(escaped)}'"

@@ -258,6 +258,7 @@ class Architecture(Protocol):
             is right where a text says otherwise.
         crash_lacks: what crash has to be told that none of its options tells, so that it needs a
             VMCOREINFO in the dump; "" where ``crash_args`` suffice.
+        meanings: what its own ways and checks say, in words, by their names.
     """
 
     name: str
@@ -281,6 +282,7 @@ class Architecture(Protocol):
     privileged: tuple[str, ...]
     said_placements: tuple[str, ...]
     crash_lacks: str
+    meanings: Mapping[str, str]
 
     def cpus(self, notes: Sequence[Note]) -> tuple[Cpu, ...]:
         """The vCPUs of a dump; malformed notes are left out."""

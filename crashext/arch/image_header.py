@@ -11,6 +11,7 @@ import struct
 from .base import Evidence, Search, View
 
 NAME = "image_header"
+MEANING = "the header that boot loaders know an image by stands at its start"
 MAGIC_OFFSET = 0x38
 SIZE = 0x40
 #: text_offset, image_size, flags.

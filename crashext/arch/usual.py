@@ -31,6 +31,7 @@ class Usual:
     image_magic: tuple[int, bytes] | None = None
     said_placements: tuple[str, ...] = ()
     crash_lacks = ""
+    meanings: Mapping[str, str] = MappingProxyType({})
 
     def state_notes(self, states: Sequence[Mapping[str, bytes]]) -> tuple[Note, ...]:
         """None: the state of its vCPUs is not read."""

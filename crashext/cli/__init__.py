@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ..errors import CrashExtError, FetchError, LaunchError, SessionError
-from ..text import printable
+from ..text import shown
 
 if TYPE_CHECKING:
     from ..session.host import Host
@@ -64,7 +64,7 @@ def run(
     except Exception as error:
         problem, status = _verdict(error)
     with suppress(OSError):
-        print(f"qemufix: {printable(problem)}", file=err, flush=True)
+        print(f"qemufix: {shown(problem)}", file=err, flush=True)
     return status
 
 

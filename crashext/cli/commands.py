@@ -11,7 +11,7 @@ import click
 
 from .. import __version__
 from .job import Job
-from .options import of_cost, of_fetching, of_raw_memory
+from .options import of_cost, of_detail, of_fetching, of_raw_memory
 from .passing_on import PassingOn
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 90}
@@ -65,6 +65,7 @@ def cli() -> None:
       qemufix physbase guest.kdump --vmlinux vmlinux   where the kernel is
       qemufix repair guest.kdump --in-place            make the dump right for every tool
       qemufix crash guest.kdump --vmlinux vmlinux      start crash on it; drgn, gdb likewise
+
     \b
     In a crash session that came up wrong:
       crash> extend qemufix.so
@@ -77,8 +78,9 @@ def cli() -> None:
 @of_raw_memory
 @of_cost
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@of_detail
 @click.pass_obj
-def detect(job: Job, dumps: tuple[str, ...], as_json: bool) -> int:
+def detect(job: Job, /, dumps: tuple[str, ...], as_json: bool, **detail: bool) -> int:
     """Say who wrote the dump, and what it holds.
 
     Several DUMP files are the parts of one split set. Exit status 0: QEMU wrote it;
@@ -89,12 +91,12 @@ def detect(job: Job, dumps: tuple[str, ...], as_json: bool) -> int:
       qemufix detect --json guest.kdump | jq .origin
     """
     from ..detect import detect as detect_origin
+    from .detection import detection_text
     from .progress import Progress
-    from .render import detection_text
 
     with Progress(job.err) as progress, job.open_dump(dumps, progress) as dump:
         answer = detect_origin(dump)
-    job.answer(answer, detection_text(answer), as_json=as_json)
+    job.answer(answer, detection_text(answer, verbose=any(detail.values())), as_json=as_json)
     return 0 if answer.from_qemu else 1
 
 
@@ -113,6 +115,7 @@ def detect(job: Job, dumps: tuple[str, ...], as_json: bool) -> int:
 @click.option("--apply", is_flag=True, help="Inside crash: put the running session right.")
 @click.option("--restart", is_flag=True, help="With --apply: start crash anew in place.")
 @click.option("--dry-run", is_flag=True, help="Only say what --apply would do.")
+@of_detail
 @click.pass_obj
 def physbase(job: Job, /, **options: Any) -> int:
     """Find where the kernel is: phys_base and the KASLR offset.
@@ -122,6 +125,7 @@ def physbase(job: Job, /, **options: Any) -> int:
     \b
       qemufix physbase guest.elf --vmlinux /usr/lib/debug/boot/vmlinux-6.1.0
       qemufix physbase guest.elf --json | jq -r '.crash_args[]'
+
     \b
     Inside crash the dump and the kernel are the session's:
       crash> qemufix physbase --apply

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from ..text import printable
+from ..text import shown
 
 if TYPE_CHECKING:
     from ..dumps.base import Dump
@@ -29,12 +29,15 @@ class Job:
 
     def say(self, lines: Iterable[str]) -> None:
         """Print lines for people."""
+        from .paint import painter
+
+        paint = painter(self.out)
         for line in lines:
-            self.out.write(line + "\n")
+            self.out.write(paint(line) + "\n")
 
     def complain(self, text: str) -> None:
         """Print a line about what went wrong, beside the output."""
-        print(f"qemufix: {printable(text)}", file=self.err, flush=True)
+        print(f"qemufix: {shown(text)}", file=self.err, flush=True)
 
     def aside(self) -> Job:
         """The same with its output beside stdout, which carries a file."""
@@ -42,7 +45,10 @@ class Job:
 
     def answer(self, answer: Any, text: Iterable[str], *, as_json: bool) -> None:
         """Print an answer: its JSON for machines, or its text."""
-        self.say([json.dumps(answer.to_json(), indent=2)] if as_json else text)
+        if as_json:
+            self.out.write(json.dumps(answer.to_json(), indent=2) + "\n")
+        else:
+            self.say(text)
 
     def open_dump(self, paths: Sequence[str], progress: Progress) -> Dump:
         """Open the files given, or the session's dump."""

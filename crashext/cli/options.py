@@ -82,3 +82,13 @@ def of_raw_memory(command: Callable[..., int]) -> Callable[..., int]:
             help=text,
         )(command)
     return command
+
+
+def of_detail(command: Callable[..., int]) -> Callable[..., int]:
+    """The options for more than a short answer."""
+    for names, text in (
+        (("--explain",), "Say step by step what was tried, read, found and rejected."),
+        (("-v", "--verbose"), "Say more: every check, and what it means."),
+    ):
+        command = click.option(*names, is_flag=True, help=text)(command)
+    return command

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import click
 
 from ..errors import CorruptDump, SessionError
+from ..text import shell_word
 from .progress import Progress
 from .render import location_text
 
@@ -37,13 +38,15 @@ class Options(NamedTuple):
     apply: bool
     restart: bool
     dry_run: bool
+    verbose: bool = False
+    explain: bool = False
 
 
 def run_physbase(job: Job, options: Options) -> int:
     """Answer, and apply where that was asked for; returns the exit status."""
     _check(job, options)
     answer = search(job, options, **_how(options))
-    job.answer(answer, location_text(answer), as_json=options.as_json)
+    job.answer(answer, _text(job, answer, options), as_json=options.as_json)
     if not answer.found:
         if options.apply:
             raise SessionError("not applied: no kernel was found for certain")
@@ -60,6 +63,18 @@ def run_physbase(job: Job, options: Options) -> int:
             restart=options.restart,
         )
     return 0
+
+
+def _text(job: Job, answer: Location, options: Options) -> Iterator[str]:
+    yield from location_text(answer, verbose=options.verbose)
+    if options.explain:
+        from .explain import explanation
+
+        yield from explanation(answer)
+    if answer.found and job.session is None and answer.vmlinux_fits is not False:
+        given = [word for path in options.vmlinux for word in ("--vmlinux", path)]
+        command = ["qemufix", "crash", *options.dumps, *given]
+        yield f"Next: {' '.join(map(shell_word, command))}"
 
 
 def search(job: Job, options: Options, **how: Any) -> Location:

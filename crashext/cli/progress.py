@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TextIO
 
-from ..text import printable
+from ..text import shown
 
 #: Seconds before the first line, and between two.
 PATIENCE, INTERVAL = 1.0, 0.2
@@ -42,7 +42,7 @@ class Progress:
             self._show("")
             self.err.write("\r")
             self.width = 0
-        print(f"qemufix: {printable(text)}", file=self.err, flush=True)
+        print(f"qemufix: {shown(text)}", file=self.err, flush=True)
 
     @property
     def ask(self) -> Callable[[str], bool] | None:
@@ -51,7 +51,7 @@ class Progress:
 
     def _ask(self, question: str) -> bool:
         self._show("")
-        self.err.write(f"\r{printable(question)} [y/N] ")
+        self.err.write(f"\r{shown(question)} [y/N] ")
         self.err.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from ..errors import NotCertain
-from ..text import printable, shell_word, size_text
+from ..text import printable, shell_word, shown, size_text
 from .physbase import check_damage, check_kernel
 from .progress import Progress
 from .render import kernel_line, next_steps
@@ -138,7 +138,7 @@ def _carried_out(found: Found, options: Options, progress: Progress) -> Repair:
 
 def _text(done: Repair, options: Options) -> Iterator[str]:
     """The lines for people: what was done, each change, what to do next."""
-    yield f"{printable(done.path)}: {_headline(done, options)}"
+    yield f"{shown(done.path)}: {_headline(done, options)}"
     if done.location is not None:
         yield from kernel_line(done.location)
     for change in (each.to_json() for each in done.changes):
@@ -146,7 +146,7 @@ def _text(done: Repair, options: Options) -> Iterator[str]:
         yield f"  {change['what']}: {old}{change['to']}"
         yield f"      {change['why']}"
     for warning in done.warnings:
-        yield f"warning: {printable(warning)}"
+        yield f"warning: {shown(warning)}"
     if done.journal and done.changed:
         yield f"undo: qemufix repair --undo {shell_word(done.path)}"
     if done.location is not None and not done.output and not done.changes:

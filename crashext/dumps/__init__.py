@@ -149,7 +149,7 @@ def _opened(source: Source) -> Dump:
         dump = probe(source)
         if dump is not None:
             return dump
-    raise known.refusal(source.pread(0, 4096), source.path)
+    raise known.refusal(source.pread(0, 4096), source.path, source.size)
 
 
 def _opened_raw(source: Source, offset: int) -> Dump:

@@ -139,6 +139,8 @@ def xz_blocks(inner: Source, speed: int) -> tuple[XzSource | None, bool]:
     from xz.common import XZError, parse_xz_footer, parse_xz_index
 
     end = inner.size
+    if end < 2 * _XZ_HEADER:  # its footer is as long
+        return None, True
     try:
         _, index_size = parse_xz_footer(inner.pread(end - 12, 12))
         start = end - 12 - index_size

@@ -61,12 +61,33 @@ KNOWN = (
 )  # fmt: skip
 
 
-def refusal(start: bytes, path: str) -> UnknownFormat | UnsupportedDump:
-    """The error for a file that no format claimed, from its first bytes."""
+#: Files that are read here, by their first bytes; a file can end before these do.
+READ = {
+    b"KDUMP   ": "a kdump file",
+    b"makedumpfile\0": "a flattened dump",
+    b"\x7fELF": "an ELF file",
+    b"QEVM": "a migration stream",
+    b"LibvirtQemudSave": "a libvirt save image",
+    b"EMiL": "a LiME file",
+    b"an AVML file": "AVML",
+    b"\xfd7zXZ\0": "an xz file",
+    b"\x28\xb5\x2f\xfd": "a zstd file",
+    b"BZh": "a bzip2 file",
+}
+_SHORTEST, _PAGE = 2, 4096
+
+
+def refusal(start: bytes, path: str, size: int | None = None) -> UnknownFormat | UnsupportedDump:
+    """The error for a file that no format claimed, from its first bytes and its size."""
+    for magic, name in READ.items():
+        if len(start) >= _SHORTEST and magic.startswith(start):
+            text = f"cut off after {len(start)} bytes: it begins as {name} does"
+            return UnknownFormat(text, path=path)
     for offset, magic, name, advice in KNOWN:
         if start.startswith(magic, offset):
             text = f"this is {name}, which is not read here"
             return UnsupportedDump(f"{text}: {advice}" if advice else text, path=path)
-    return UnknownFormat(
-        f"not a memory dump that is known here (it starts with {start[:8].hex(' ')})", path=path
-    )
+    text = f"not a memory dump that is known here (it starts with {start[:8].hex(' ')})"
+    if size and size % _PAGE == 0:
+        text += "; plain memory (pmemsave, a memory-backend-file) is read with --format raw"
+    return UnknownFormat(text, path=path)

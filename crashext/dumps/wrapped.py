@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from ..errors import UnsupportedDump
+from ..errors import UnreadableDump, UnsupportedDump
 from .blocks import BlockSource, xz_blocks, zstd_frames
 from .source import Source
 from .unpacked import Packing, Progress, unpack
@@ -88,6 +88,9 @@ def unwrap(source: Source, check: Callable[[bytes, str], Any], progress: Progres
             return unpack(source, wrapper.packing, check, progress, whole)
         check(blocks.pread(0, 4096), source.path)
         return blocks
+    except UnreadableDump as error:
+        problem = f"compressed with {wrapper.name}: {error.problem}"
+        raise UnreadableDump(problem, path=source.path, offset=error.offset) from None
     except ImportError:
         raise UnsupportedDump(
             f"compressed with {wrapper.name}: reading it needs the Python package "

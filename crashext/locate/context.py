@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,35 @@ from .memory import PhysMemory
 Progress = Callable[[str, float], None]
 #: Image windows remembered: a guest can name any number of tables.
 _MAX_WINDOWS = 256
+#: Of proposals, which a guest can plant any number of, so many are kept in words for each way.
+MOST_NOTED = 8
+#: What the steps call an architecture's own ways.
+OWN = "architecture"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One way of finding a kernel that was tried: what it proposed, what was refused of that.
+
+    ``way`` is as :mod:`crashext.locate.meaning` knows it. ``found`` and ``refused`` are words,
+    at most a few; ``number`` counts all proposals, ``pages_read`` the pages of memory.
+    """
+
+    way: str
+    number: int
+    pages_read: int
+    found: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The dict that stands in the ``steps`` list of the JSON."""
+        return {
+            "way": self.way,
+            "found": list(self.found),
+            "refused": list(self.refused),
+            "count": self.number,
+            "pages_read": self.pages_read,
+        }
 
 
 @dataclass
@@ -32,7 +61,8 @@ class Context:
     counts images of other builds than the vmlinux's, ``claims`` the texts that a table seemed
     to bear out. ``bounded`` is set when a bound kept
     something from being looked at, ``crash_noted`` when a VMCOREINFO in memory has a time
-    of crash.
+    of crash. ``tried`` are the steps of the search, ``refused`` by each way's source what it
+    proposed in vain.
     """
 
     dump: Dump
@@ -52,6 +82,8 @@ class Context:
     claims: int = 0
     bounded: bool = False
     crash_noted: bool = False
+    tried: list[Step] = field(default_factory=list)
+    refused: dict[str, list[str]] = field(default_factory=dict)
     _tables: dict[tuple[int, Paging], AddressSpace] = field(default_factory=dict)
     _windows: dict[tuple[int, Paging, int | None], tuple[Run, ...]] = field(default_factory=dict)
 
@@ -66,6 +98,20 @@ class Context:
         """Add a line to the answer's warnings, once."""
         if text not in self.warnings:
             self.warnings.append(text)
+
+    def refuse(self, proposal: Proposal, why: str) -> None:
+        """Note a proposal that is not followed; of any number the first few."""
+        refused = self.refused.setdefault(proposal.source, [])
+        if len(refused) < MOST_NOTED:
+            refused.append(f"{proposal.detail}: {why}")
+
+    def course(self) -> tuple[Step, ...]:
+        """The steps of the search, each with what was refused of it."""
+        known = {step.way for step in self.tried}
+        refused: dict[str, list[str]] = {}
+        for source, words in self.refused.items():
+            refused.setdefault(source if source in known else OWN, []).extend(words)
+        return tuple(replace(step, refused=tuple(refused.pop(step.way, ()))) for step in self.tried)
 
     @cached_property
     def ram_end(self) -> int:

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from ..arch.base import MASK64, Evidence
 from ..text import hex64
+from .context import Step
 
-__all__ = ["Confidence", "Evidence", "Location"]
+__all__ = ["Confidence", "Evidence", "Location", "Step"]
 
 Confidence = Literal["certain", "strong", "weak", "none"]
 
@@ -30,7 +31,7 @@ class Location:
     the packages that have the matching vmlinux, ``debug_install`` the shell's lines that
     install them on a machine of that distribution, ``debuginfod`` the URLs on the
     user's own servers, ``vmcoreinfo`` is the kernel's own text, ``vcpus`` says where each
-    vCPU is (``describe_vcpus`` there).
+    vCPU is (``describe_vcpus`` there), ``steps`` is the course of the search.
     """
 
     path: str
@@ -63,6 +64,7 @@ class Location:
     vcpus: tuple[dict[str, Any], ...] = ()
     pages_read: int = 0
     seconds: float = 0.0
+    steps: tuple[Step, ...] = ()
 
     @property
     def kimage_voffset(self) -> int | None:
@@ -113,5 +115,6 @@ class Location:
             "debuginfod": list(self.debuginfod),
             "vmcoreinfo": self.vmcoreinfo,
             "vcpus": list(self.vcpus),
+            "steps": [step.to_json() for step in self.steps],
             "stats": {"pages_read": self.pages_read, "seconds": round(self.seconds, 6)},
         }

@@ -11,13 +11,13 @@ from ..arch.base import Proposal
 from ..symbols.runtime import KnownSymbols
 from ..symbols.vmlinux import Vmlinux
 from .choice.confidence import SOUND, confidence
-from .context import Context
+from .context import MOST_NOTED, Context, Step
 from .encrypted import looks_encrypted
 from .image import accounting, body, capture, kaslr
 from .image.checks import verify
 from .image.examine import contradicted, examine, hollow, traces_stand
 from .image.image import Image, fitting, sort_in
-from .ways import CHEAP, FULL, LAST, banner, elfcorehdr, vmcoreinfo_memory
+from .ways import CHEAP, FULL, LAST, Way, banner, elfcorehdr, vmcoreinfo_memory
 
 #: Images examined. What a real image can't fail is tested before one takes a place, and
 #: which come first does not depend on where they lie; see :func:`_in_order`.
@@ -32,19 +32,20 @@ def search(context: Context, *, everything: bool = False) -> list[Image]:
     ``everything`` searches all of RAM in any case.
     """
     images: list[Image] = []
-    _add(context, images, [p for way in CHEAP for p in way(context)])
+    _add(context, images, [p for way in CHEAP for p in _tried(context, way)])
     _follow_captures(context, images)
     for way in FULL:
         if settled(images) and not everything:
             break
-        _add(context, images, way(context))
+        _add(context, images, _tried(context, way))
         _follow_captures(context, images)
     if everything or not any(confidence(image) in SOUND for image in images):
         for way in LAST:
-            _add(context, images, way(context))
+            _add(context, images, _tried(context, way))
         _follow_captures(context, images)
     if any(kaslr.rests_on_note(context, image) for image in images) and settled(images):
-        _add(context, images, vmcoreinfo_memory.propose(context))
+        again = Way(vmcoreinfo_memory.SOURCE, vmcoreinfo_memory.propose)
+        _add(context, images, _tried(context, again))
     if everything or not settled(images):
         _find_twins(context, images)
         _judge_unplaced(context, images)
@@ -53,6 +54,16 @@ def search(context: Context, *, everything: bool = False) -> list[Image]:
     if not images and looks_encrypted(context):
         context.warn("memory looks encrypted (SEV, TDX?): nothing can be read from this dump")
     return images
+
+
+def _tried(context: Context, way: Way) -> list[Proposal]:
+    """What a way proposes; the search's course has it as a step."""
+    before = context.memory.pages_read
+    proposals = list(way.propose(context))
+    words = tuple(p.detail for p in proposals[:MOST_NOTED])
+    pages = context.memory.pages_read - before
+    context.tried.append(Step(way.source, len(proposals), pages, words))
+    return proposals
 
 
 def settled(images: list[Image]) -> bool:
@@ -81,7 +92,8 @@ def _follow_captures(context: Context, images: list[Image]) -> None:
             continue
         start = None if image.is_capture else capture.header_paddr(context, image)
         if start is not None:
-            before = _add(context, images, elfcorehdr.propose(context, start))
+            way = Way(elfcorehdr.SOURCE, partial(elfcorehdr.propose, start=start))
+            before = _add(context, images, _tried(context, way))
         elif capture.took_over(context, image):
             before = list(images)  # the crashed kernel knows where it put this one
         else:
@@ -208,9 +220,11 @@ def _worth_a_place(context: Context, images: list[Image], proposal: Proposal) ->
         contradicted(context, *said) or not traces_stand(context, *said)
     ):
         context.refuted.append(proposal)
+        context.refuse(proposal, "no such kernel is in memory there")
         return False
     if proposal.source == banner.SOURCE and hollow(context, proposal):
         context.hollow.add(proposal.text_paddr or 0)
+        context.refuse(proposal, "the pages around the banner are no kernel's")
         return False
     if (
         context.vmlinux is not None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..kernel.log import Log
 from ..kernel.machine import SECOND
 from ..kernel.tasks import STATES
-from ..text import printable, shell_word, size_text
+from ..text import printable, shell_word, shown, size_text
 from .facts import Facts
 from .result import FileFacts, Report, utc
 from .vcpus import VcpuPlace
@@ -22,9 +22,9 @@ def lines(report: Report) -> Iterator[str]:
     where = report.location
     if where.found:
         release = printable(where.release or "an unknown kernel")
-        yield f"{printable(where.path)}: Linux {release}, {where.arch} ({where.confidence})"
+        yield f"{shown(where.path)}: Linux {release}, {where.arch} ({where.confidence})"
     else:
-        yield f"{printable(where.path)}: no kernel: {printable(where.reason)}"
+        yield f"{shown(where.path)}: no kernel: {printable(where.reason)}"
     if report.facts is not None:
         yield from _facts(report.facts)
     yield from _file(report.file)
@@ -33,7 +33,7 @@ def lines(report: Report) -> Iterator[str]:
         for name, reason in report.facts.lacking.items():
             yield f"not had: {name.replace('_', ' ')}: {printable(reason)}"
     for warning in report.file.warnings:
-        yield f"warning: {printable(warning)}"
+        yield f"warning: {shown(warning)}"
     yield f"Next: {' '.join(map(shell_word, report.command))}"
 
 

@@ -94,8 +94,9 @@ def test_human_output_shows_the_answer() -> None:
     done = qemufix("physbase", SAMPLE, "--vmlinux", VMLINUX)
     truth = TRUTHS[SAMPLE]
     assert done.returncode == 0
-    for field in ("phys_base", "kaslr_offset", "release", "banner", "build_id"):
+    for field in ("phys_base", "kaslr_offset", "release", "build_id"):
         assert truth[field] in done.stdout
+    assert all(len(line) < 100 for line in done.stdout.splitlines()[1:-1])
 
 
 def test_without_cpu_state() -> None:
@@ -195,7 +196,7 @@ def test_a_vmlinux_of_another_build_is_named(tmp_path: Path) -> None:
     assert TRUTHS[SAMPLE]["build_id"][:12] in misfit
     shown = qemufix("physbase", SAMPLE, "--vmlinux", other).stdout
     assert "the vmlinux given does not fit" in shown.splitlines()[0]
-    assert any(line.startswith("next: ") for line in shown.splitlines())
+    assert any(line.startswith("Next: ") for line in shown.splitlines())
     refused = qemufix("crash", other, SAMPLE, "--print")
     assert refused.returncode == 1
     assert "crash --kaslr" not in refused.stdout

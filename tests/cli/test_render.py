@@ -7,8 +7,9 @@ import io
 
 import pytest
 
+from crashext.cli.detection import detection_text
 from crashext.cli.progress import Progress
-from crashext.cli.render import detection_text, location_text
+from crashext.cli.render import location_text
 from crashext.detect.result import Detection, Evidence, HeaderPhysBase
 from crashext.dumps.base import Range
 from crashext.locate.result import Evidence as Held

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from ...dumps.base import Note
 from ...text import hex64
@@ -27,6 +28,7 @@ class AArch64(Usual):
     dense_text = layout.HEAD_SIZE
     pagings: tuple[Paging, ...] = layout.PAGINGS
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
+    meanings: Mapping[str, str] = MappingProxyType({image_header.NAME: image_header.MEANING})
     #: arch/arm64/mm/mmu.c, set before anything else is (kernel/head.S).
     placements: tuple[str, ...] = ("kimage_voffset",)
     image_resources: Resources = layout.IMAGE_RESOURCES

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from ...dumps.base import Note
 from ...vmcoreinfo import Vmcoreinfo
@@ -25,6 +26,7 @@ class Ppc64le(Usual):
     linear = True
     pagings: tuple[Paging, ...] = layout.PAGINGS
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
+    meanings: Mapping[str, str] = MappingProxyType({entry.NAME: entry.MEANING})
     #: arch/powerpc/mm/init_64.c, set by relocate() in head_64.S.
     placements: tuple[str, ...] = ("kernstart_addr",)
     symbols: tuple[str, ...] = ("vmemmap", "__pte_index_size")

@@ -13,6 +13,7 @@ from ..base import Evidence, Proposal, Search, View
 from .layout import PAGE_OFFSET
 
 NAME = "entry"
+MEANING = "the code that a kernel starts with is at physical address 0, where no program has memory"
 _SIZE = 0x60
 #: "run0", or 1 where kexec asks for it.
 _RUN_AT_LOAD, _STAYS = 0x5C, (0x72756E30, 1)

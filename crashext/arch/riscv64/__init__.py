@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from ...dumps.base import Note
 from ...text import hex64
@@ -25,6 +26,7 @@ class RiscV64(Usual):
     image_align = layout.IMAGE_ALIGN
     pagings: tuple[Paging, ...] = tuple(layout.SATP_MODES.values())
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
+    meanings: Mapping[str, str] = MappingProxyType({image_header.NAME: image_header.MEANING})
     #: _text lies a page or two behind the image's first byte (kernel/vmlinux.lds.S).
     start_symbols: tuple[str, ...] = ("_start",)
     #: arch/riscv/mm/init.c; its virt_addr and phys_addr.

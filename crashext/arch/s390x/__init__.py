@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from ...dumps.base import ByteOrder, Note
 from ...vmcoreinfo import Vmcoreinfo
@@ -23,6 +24,7 @@ class S390x(Usual):
     image_align = layout.IMAGE_ALIGN
     pagings: tuple[Paging, ...] = layout.KERNEL_PAGINGS
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
+    meanings: Mapping[str, str] = MappingProxyType({lowcore.SOURCE: lowcore.MEANING})
     #: struct vm_layout since 6.10, which starts with what was a variable before; both are
     #: set by the boot code (arch/s390/boot/startup.c).
     placements: tuple[str, ...] = ("vm_layout", "__kaslr_offset")

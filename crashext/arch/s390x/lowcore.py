@@ -13,6 +13,7 @@ from ..base import MASK64, Evidence, Memory, Paging, Proposal, Search, View
 from . import layout
 
 SOURCE = "lowcore"
+MEANING = "the page at absolute address 0, which only the kernel writes, leads to a VMCOREINFO"
 #: struct lowcore: vmcore_info. Until the note is there it is the KASLR offset with bit 0 set.
 _VMCORE_INFO = 0xE0C
 #: Nhdr and the name, padded: kernel/vmcore_info.c makes one note in a page of its own.

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from ...dumps.base import Note
 from ...text import hex64, signed64
@@ -28,6 +29,7 @@ class X86_64(Usual):
     pagings: tuple[Paging, ...] = (layout.FOUR_LEVELS, layout.FIVE_LEVELS)
     #: init_top_pgt since 4.13, init_level4_pgt before; VMCOREINFO calls it swapper_pg_dir.
     top_tables: tuple[str, ...] = ("init_top_pgt", "init_level4_pgt", "swapper_pg_dir")
+    meanings: Mapping[str, str] = MappingProxyType({idt.SOURCE: idt.MEANING})
     #: arch/x86/kernel/head_64.S
     placements: tuple[str, ...] = ("phys_base",)
     image_resources: Resources = layout.IMAGE_RESOURCES

@@ -16,6 +16,7 @@ from .layout import is_image_vaddr, is_kaslr_offset, is_phys_base, phys_base_of
 from .registers import CpuState
 
 SOURCE = "idt"
+MEANING = "the first entry of the vCPU's interrupt table is the kernel's own handler"
 #: Vector 0's handler: since 5.8 / before (arch/x86/kernel/idt.c).
 HANDLERS = ("asm_exc_divide_error", "divide_error")
 _GATE_SIZE = 16

@@ -18,6 +18,8 @@ from .packages import DebugPackage, debug_package, debuginfod_urls
 
 #: Refuted claims, and images not chosen, shown one by one; a guest can plant any number.
 _MAX_SHOWN = 8
+#: How the warning begins that lists the checks that had nothing to say.
+UNCHECKED = "could not check without a vmlinux: "
 
 
 def answer(
@@ -60,6 +62,7 @@ def answer(
         reason=choice.reason if image else context.dump.lacks or choice.reason,
         pages_read=context.memory.pages_read,
         seconds=seconds(),
+        steps=context.course(),
     )
 
 
@@ -132,7 +135,7 @@ def _warnings(context: Context, image: Image | None, fits: bool | None) -> list[
         unchecked = [name for name, check in image.checks.items() if check.held is None]
         unchecked = [name for name in unchecked if name != "cpu_page_tables"]
         if unchecked:
-            warnings.append("could not check without a vmlinux: " + ", ".join(unchecked))
+            warnings.append(UNCHECKED + ", ".join(unchecked))
     return warnings
 
 

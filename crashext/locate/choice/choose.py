@@ -261,5 +261,6 @@ def _place(context: Context, cpu: Cpu) -> str:
 def _vcpus(image: Image) -> str:
     """The vCPUs of an image, and that its page tables map other memory too where they do."""
     cpus = image.running
-    text = f"vCPU {', '.join(map(str, cpus))} run{'s' if len(cpus) == 1 else ''}"
+    numbers = " and ".join(filter(None, (", ".join(f"#{n}" for n in cpus[:-1]), f"#{cpus[-1]}")))
+    text = f"vCPU {numbers} runs" if len(cpus) == 1 else f"vCPUs {numbers} run"
     return f"on bent page tables {text}" if image.partial_cpus and not image.cpus else text

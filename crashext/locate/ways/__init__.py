@@ -8,21 +8,32 @@ cheap ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import NamedTuple
 
 from ...arch.base import Proposal
-from ..context import Context
+from ..context import OWN, Context
 from . import banner, image_header, page_tables, vmcoreinfo_memory, vmcoreinfo_note
 
-Way = Callable[[Context], Iterator[Proposal]]
+
+class Way(NamedTuple):
+    """One way: the ``source`` that its proposals name, and what makes them."""
+
+    source: str
+    propose: Callable[[Context], Iterator[Proposal]]
 
 
 def _arch_ways(context: Context) -> Iterator[Proposal]:
     return context.arch.ways(context)
 
 
+def _of(module: ModuleType) -> Way:
+    return Way(module.SOURCE, module.propose)
+
+
 #: A handful of page reads each, whatever the guest's size.
-CHEAP: tuple[Way, ...] = (vmcoreinfo_note.propose, page_tables.propose, _arch_ways)
+CHEAP = (_of(vmcoreinfo_note), _of(page_tables), Way(OWN, _arch_ways))
 #: These look at all of RAM.
-FULL: tuple[Way, ...] = (banner.propose, vmcoreinfo_memory.propose)
+FULL = (_of(banner), _of(vmcoreinfo_memory))
 #: What is tried where those found nothing that holds.
-LAST: tuple[Way, ...] = (image_header.propose,)
+LAST = (_of(image_header),)
