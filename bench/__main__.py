@@ -86,6 +86,14 @@ def _stamped(command: list[str]) -> float:
     return (last - second) - (second - first)
 
 
+def what_happened() -> Iterator[Figure]:
+    """The log and the report of a guest, whole processes."""
+    for guest in (GUEST, *big_guests()):
+        for command, limit in (("dmesg", 0.4), ("report", 1.0)):
+            took = best([*QEMUFIX, command, str(DUMPS / f"{guest}.kdump")])
+            yield Figure(f"seconds of {command}", f"{guest} {took}", took.wall, limit)
+
+
 def growth() -> Iterator[Figure]:
     """A large guest's dump against a small one's."""
     small = best(with_vmlinux())
@@ -142,6 +150,7 @@ MEASURES: tuple[Callable[[], Iterator[Figure]], ...] = (
     pages_read,
     against_crash,
     inside_crash,
+    what_happened,
     growth,
     full_search,
     header_search,

@@ -62,7 +62,9 @@ def select(
     keys = {name.encode(): name for name in wanted}
     firsts, lasts = _ends(tokens.text, keys)
     for address in addresses:
-        length, start = length_at(block, at)
+        length, start = block[at], at + 1
+        if length & 0x80:
+            length, start = length_at(block, at)
         at = start + length
         if block[at - 1] not in lasts or block[start] not in firsts:
             continue
@@ -86,14 +88,17 @@ def _ends_with(name: bytes, token: bytes) -> bool:
 
 def decompressed(block: Block, tables: Tables) -> list[bytes] | None:
     """All names, nm's letter in front; None where they have more bytes than those of any kernel."""
-    text, at = tables.tokens.text, tables.names
+    token, at = tables.tokens.text.__getitem__, tables.names
     names: list[bytes] = []
     left = _MOST_NAMES
     for _ in range(tables.count):
-        length, start = length_at(block, at)
+        length, start = block[at], at + 1
+        if length & 0x80:
+            length, start = length_at(block, at)
         at = start + length
-        names.append(b"".join([text[code] for code in block[start:at]]))
-        left -= len(names[-1])
+        name = b"".join(map(token, block[start:at]))
+        names.append(name)
+        left -= len(name)
         if left < 0:
             return None
     return names
