@@ -79,7 +79,7 @@ def _vcpu(vcpu: VcpuPlace) -> str:
     if vcpu.running is None:
         return place
     task = vcpu.running.task
-    unsure = " (by its number)" if vcpu.by == "number" else ""
+    unsure = f" (if it is CPU {vcpu.number})" if vcpu.by == "number" else ""
     return f"{place}, runs {printable(task.name)} (pid {task.pid}){unsure}"
 
 

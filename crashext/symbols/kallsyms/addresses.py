@@ -10,7 +10,8 @@ its own place.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from .layout import Block, Layout, aligned
 from .tables import Tables
@@ -19,9 +20,22 @@ from .tables import Tables
 _BELOW_TEXT = 64 << 20
 
 
+class Addresses:
+    """Each symbol's run-time address, worked out from its stored number when it is asked for."""
+
+    def __init__(self, stored: array[int], meaning: Callable[[int, int], int]) -> None:
+        self._stored, self._meaning = stored, meaning
+
+    def __getitem__(self, index: int) -> int:
+        return self._meaning(index, self._stored[index])
+
+    def __iter__(self) -> Iterator[int]:
+        return map(self._meaning, range(len(self._stored)), self._stored)
+
+
 def addresses(
     block: Block, tables: Tables, starts: Sequence[int], layout: Layout, vaddr: int | None
-) -> Iterator[Iterable[int]]:
+) -> Iterator[Addresses]:
     """The run-time address of each symbol, by each arrangement of tables that can be.
 
     ``starts`` are the addresses that the image may start at, ``vaddr`` that of the block.
@@ -35,7 +49,7 @@ def addresses(
 
 def _based(
     block: Block, tables: Tables, starts: Sequence[int], layout: Layout
-) -> Iterator[Iterable[int]]:
+) -> Iterator[Addresses]:
     word, count, end = layout.word, tables.count, tables.tokens.end
     room = aligned(count * 4, word)
     before = tables.names - 2 * word
@@ -48,26 +62,34 @@ def _based(
         offsets = layout.numbers("i", block[offsets_at : offsets_at + count * 4])
         if min(offsets) < 0:
             # KALLSYMS_ABSOLUTE_PERCPU: non-negative offsets are absolute values.
-            yield (o if o >= 0 else base - 1 - o for o in offsets)
-        yield (base + (o & 0xFFFF_FFFF) for o in offsets)
+            yield Addresses(offsets, partial(_from_base_or_absolute, base))
+        yield Addresses(offsets, partial(_from_base, base))
+
+
+def _from_base_or_absolute(base: int, _: int, offset: int) -> int:
+    return offset if offset >= 0 else base - 1 - offset
+
+
+def _from_base(base: int, _: int, offset: int) -> int:
+    return base + (offset & 0xFFFF_FFFF)
 
 
 def _absolute(
     block: Block, tables: Tables, starts: Sequence[int], layout: Layout
-) -> Iterator[array[int]]:
+) -> Iterator[Addresses]:
     end = tables.names - layout.word
     start = end - tables.count * layout.word
     if start >= 0:
         absolute = layout.words(block[start:end])
         if any(address in starts for address in absolute):
-            yield absolute
+            yield Addresses(absolute, lambda _, address: address)
 
 
 def _place_relative(
     block: Block, tables: Tables, layout: Layout, vaddr: int
-) -> Iterator[Iterable[int]]:
+) -> Iterator[Addresses]:
     start = tables.tokens.end
     raw = block[start : start + tables.count * 4]
     if len(raw) == tables.count * 4:
         first = vaddr + start
-        yield (first + index * 4 + offset for index, offset in enumerate(layout.numbers("i", raw)))
+        yield Addresses(layout.numbers("i", raw), lambda index, offset: first + index * 4 + offset)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from typing import NamedTuple
 
+from .addresses import Addresses
 from .layout import Block
 from .tables import MOST_NAME, Tables, length_at
 
@@ -50,7 +51,7 @@ class Symbols:
 
 
 def select(
-    block: Block, tables: Tables, addresses: Iterable[int], wanted: frozenset[str]
+    block: Block, tables: Tables, addresses: Addresses, wanted: frozenset[str]
 ) -> dict[str, int]:
     """The addresses of the wanted names; the first of a name wins.
 
@@ -61,7 +62,7 @@ def select(
     found: dict[str, int] = {}
     keys = {name.encode(): name for name in wanted}
     firsts, lasts = _ends(tokens.text, keys)
-    for address in addresses:
+    for index in range(tables.count):
         length, start = block[at], at + 1
         if length & 0x80:
             length, start = length_at(block, at)
@@ -70,7 +71,7 @@ def select(
             continue
         name = b"".join([tokens.text[c] for c in block[start:at]])[1:]
         if name in keys:
-            found.setdefault(keys[name], address)
+            found.setdefault(keys[name], addresses[index])
     return found
 
 
