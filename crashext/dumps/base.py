@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
 from ..errors import CorruptDump, MissingMemory
+from .tally import Tally, sampled
 
 ByteOrder = Literal["little", "big"]
 
@@ -205,6 +206,14 @@ class Dump(ABC):
             return self.read(paddr, len(wanted)) == wanted
         except (MissingMemory, CorruptDump):
             return False
+
+    def tally(self, start: int, end: int, most: int) -> Tally:
+        """What ``[start, end)``, which is RAM, is made of; told from a sample where it is large.
+
+        ``most`` pages are read where the format has no sizes of pages at hand, and a few
+        thousand times as many descriptors where it has.
+        """
+        return sampled(self, start, end, most)
 
     def identity(self) -> tuple[object, ...] | None:
         """What tells the files from any others, also from ones at the same paths later.

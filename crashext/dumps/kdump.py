@@ -27,6 +27,7 @@ from .kdump_types import (
 )
 from .paged import PagedDump
 from .source import Source
+from .tally import Tally
 
 _MAX_BITMAP = 1 << 29  # bytes: 16 TiB of guest memory in pages of 4 KiB
 _BELIEVED_BITMAP = 1 << 22  # bytes: may be larger than a flattened file, whose holes are zeros
@@ -34,6 +35,7 @@ _MOST_SPARSE = 8  # times the bytes on disk: zeros may be holes, and compressed
 _COMPARED = 1 << 20  # bytes of the two bitmaps that are compared at a time
 _MAX_NOTES = 1 << 24
 _MAX_VMCOREINFO = 1 << 20
+_DESCRIPTORS_FOR_A_PAGE = 10  # log2 of those that are looked at in the time that a page takes
 #: The unit that marks are looked for in: arm64 and POWER guests are dumped in larger blocks.
 _MARKED_PAGE = 4096
 _MACHINES = {"i686": "i386", "i586": "i386", "S390X": "s390x"}
@@ -81,6 +83,11 @@ class KdumpDump(PagedDump):
         return self._pages.pfns
 
     @property
+    def descriptors(self) -> range:
+        """Where in the file its page descriptors are, in bytes."""
+        return self._pages.descriptors
+
+    @property
     def same_bitmaps(self) -> bool:
         """Whether every page that exists was dumped, as QEMU always says."""
         return self._exists is self._dumped
@@ -103,6 +110,12 @@ class KdumpDump(PagedDump):
         ascending; what the file doesn't have, or no codec could decode, is left out.
         """
         return self._pages.stored(pfns)
+
+    def tally(self, start: int, end: int, most: int) -> Tally:
+        """What the page descriptors say, see :meth:`Dump.tally`."""
+        size = self.page_size
+        pfns = range(max(start // size, self.pfns.start), min(-(-end // size), self.pfns.stop))
+        return self._pages.tally(pfns, most << _DESCRIPTORS_FOR_A_PAGE) if pfns else Tally()
 
     def _runs(self, bitmap: Bitmap) -> Iterator[tuple[int, int]]:
         """Address ranges of the frames in a bitmap."""

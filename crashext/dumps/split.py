@@ -10,6 +10,7 @@ from ..errors import CorruptDump
 from .base import Dump, Range, Stretch
 from .kdump import KdumpDump
 from .kdump_types import KdumpHeader
+from .tally import Tally
 
 
 class SplitDump(Dump):
@@ -101,6 +102,13 @@ class SplitDump(Dump):
         if self.gaps:
             return super()._held()
         return chain.from_iterable(part._held() for part in self._parts)
+
+    def tally(self, start: int, end: int, most: int) -> Tally:
+        """What all parts say, see :meth:`Dump.tally`; what no part is about is missing."""
+        pages = max((end - start) // self.page_size, 0)
+        told = sum((part.tally(start, end, most) for part in self._parts), Tally())
+        lost = max(pages - told.pages, 0)
+        return told + Tally(lost, lost, lost)
 
     @property
     def stored(self) -> tuple[Range, ...]:
