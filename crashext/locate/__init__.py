@@ -48,12 +48,13 @@ class How(TypedDict, total=False):
 class Found(NamedTuple):
     """The answer, and what the search knows of the kernel that it names.
 
-    ``image`` is None where no kernel was found.
+    ``image`` is None where no kernel was found; ``images`` are all that were met.
     """
 
     location: Location
     context: Context | None = None
     image: Image | None = None
+    images: tuple[Image, ...] = ()
 
 
 def locate(dump: Dump, **how: Unpack[How]) -> Location:
@@ -129,7 +130,7 @@ def _find(context: Context, stack: ExitStack, how: How) -> Found:
     images = search(context, everything=how.get("everything", False) or kernel is not None)
     choice = choose(context, images, kernel)
     location = answer(context, images, choice, lambda: time.perf_counter() - start)
-    return Found(location, context, choice.image)
+    return Found(location, context, choice.image, tuple(images))
 
 
 def _one_vmlinux(

@@ -24,7 +24,10 @@ T = TypeVar("T")
 
 @dataclass
 class Facts:
-    """Of one kernel; what can't be had is None, and ``lacking`` has the reason by its name."""
+    """Of one kernel; what can't be had is None, and ``lacking`` has the reason by its name.
+
+    ``structs`` reads more of the kernel as long as its search is open.
+    """
 
     times: Times | None = None
     hostname: bytes | None = None
@@ -38,6 +41,7 @@ class Facts:
     log: Log | None = None
     panic: Panic | None = None
     lacking: dict[str, str] = field(default_factory=dict)
+    structs: Structs | None = None
 
     @property
     def states(self) -> Counter[str]:
@@ -59,6 +63,7 @@ def gather(found: Found) -> Facts:
         facts.lacking["types"] = str(problem)
         facts.vcpus = place_vcpus(kernel.cpus, (), None)
         return facts
+    facts.structs = structs
     _of_structs(facts, structs)
     facts.vcpus = place_vcpus(kernel.cpus, facts.cpus, structs)
     facts.panic = facts.panic and _with_caller(facts.panic, structs)

@@ -19,8 +19,8 @@ from .claim import claimed
 
 SOURCE = "vmcoreinfo-memory"
 _MARK = b"OSRELEASE="
-#: 12 bytes of Nhdr and "VMCOREINFO\0" padded to 12.
-_NOTE_HEAD = 24
+#: Bytes before the text in a note: 12 of Nhdr and "VMCOREINFO\0" padded to 12.
+NOTE_HEAD = 24
 _TEXT_MAX = 4096
 #: What zlib makes of a page with such a text: kernels that print phys_base (4.10 and later)
 #: write 1.7 KiB or more of hex numbers and words, at most 4 KiB. Kernel 6.1's 3.2 KiB make
@@ -56,7 +56,7 @@ def texts(context: Context) -> Iterator[tuple[int, Vmcoreinfo]]:
     def progress(fraction: float) -> None:
         context.progress("searching memory for VMCOREINFO", fraction)
 
-    marks = ((0, _MARK), (_NOTE_HEAD, _MARK))
+    marks = ((0, _MARK), (NOTE_HEAD, _MARK))
     for paddr in context.dump.pages_with(marks, stored=_STORED, progress=progress):
         for skip, _ in marks:
             text = read_text(context, paddr + skip)
