@@ -10,7 +10,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-PACKAGES="crash makedumpfile qemu-system-x86 ovmf qemu-system-arm qemu-efi-aarch64 busybox-static kexec-tools
+PACKAGES="chromium fonts-dejavu-core libcairo2 crash makedumpfile qemu-system-x86 ovmf qemu-system-arm qemu-efi-aarch64 busybox-static kexec-tools
 	ca-certificates cpio fuse3 gcc gdb-multiarch libc6-dev liblzo2-dev make python3 python3-dev python3-libkdumpfile python3-venv
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static|qemu-user binutils debuginfod
 	libdebuginfod1t64|libdebuginfod1 mmdebstrap zlib1g-dev"
@@ -93,7 +93,7 @@ make_venv() {
 	fi
 	say "virtual environment $VENV"
 	"$PYTHON" -m venv "$VENV"
-	QEMUFIX_BRIDGE=0 "$VENV/bin/python" -m pip install --quiet --editable '.[fast,lzo,test,view]'
+	QEMUFIX_BRIDGE=0 "$VENV/bin/python" -m pip install --quiet --editable '.[fast,lzo,report,test,view]'
 	touch "$STAMP"
 }
 

@@ -73,8 +73,8 @@ def _nowhere() -> TextIO:
     return Path(os.devnull).open("w", encoding="ascii")
 
 
-#: What the command line and the vmlinux reader stand on: module and package.
-_NEEDED = {"click": "click", "elftools": "pyelftools"}
+#: What the command line, the vmlinux reader, pages and pictures stand on: module and package.
+_NEEDED = {"click": "click", "elftools": "pyelftools", "jinja2": "Jinja2", "cairosvg": "CairoSVG"}
 
 
 def _verdict(error: Exception) -> tuple[str, int]:

@@ -254,6 +254,14 @@ def dmesg(job: Job, /, **options: Any) -> int:
 
 @cli.command()
 @click.argument("dumps", metavar="[DUMP]...", nargs=-1)
+@click.option("-o", "--output", metavar="FILE", help="Write a page (HTML), complete in itself.")
+@click.option("--svg", metavar="FILE", help="Write the memory map alone.")
+@click.option("--png", metavar="FILE", help="Likewise, in pixels.")
+@click.option("--no-page-map", "page_map", is_flag=True, flag_value=False, default=True,
+              help="Leave the map of page kinds out of the page.")  # fmt: skip
+@click.option(
+    "--all", "everything", is_flag=True, help="Search all RAM: show every kernel left in it."
+)
 @click.option("--vmlinux", metavar="FILE", multiple=True, help="The kernel's vmlinux.")
 @click.option("--kernel", metavar="ID|live|crashed", help="Which one, where there are several.")
 @of_raw_memory
@@ -269,6 +277,7 @@ def report(job: Job, /, **options: Any) -> int:
     \b
       qemufix report guest.kdump
       qemufix report guest.kdump --json | jq .panic
+      qemufix report guest.kdump -o report.html
     """
     from .report import Options, run_report
 

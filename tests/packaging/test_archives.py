@@ -45,6 +45,10 @@ def test_without_crash_the_wheel_is_pure_and_says_why(pure_wheel: Path) -> None:
         assert b"Root-Is-Purelib: true" in wheel.read(f"{NAME}.dist-info/WHEEL")
         assert b"/nonexistent/defs.h was not there" in wheel.read("crashext/plugin-left-out")
         assert "crashext/removed_since.py" not in wheel.namelist()
+        page = {
+            f"crashext/report/page/files/{name}" for name in ("page.html", "page.css", "zoom.js")
+        }
+        assert page <= set(wheel.namelist())
         assert f"{NAME}.data/data/share/man/man1/qemufix.1" in wheel.namelist()
 
 

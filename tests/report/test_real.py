@@ -17,6 +17,7 @@ from crashext.kernel.kernel import Kernel
 from crashext.kernel.log import Log, read_log
 from crashext.locate import finding
 from crashext.report.facts import Facts, gather
+from crashext.report.page.places import living, places_of
 
 pytestmark = pytest.mark.lab
 
@@ -102,6 +103,50 @@ def test_who_panicked_and_why(guest: str) -> None:
     panic = facts_of(guest).panic
     assert panic is not None and panic.fatal
     assert (panic.message, panic.function) == (b"sysrq triggered crash", b"sysrq_handle_crash")
+
+
+def test_what_lies_where_is_what_the_guest_said() -> None:
+    """Of a guest whose kernel crashed, with the capture kernel that runs in its memory."""
+    dump_path = DUMPS / "kdump-capture.kdump"
+    with open_dump(str(dump_path)) as dump, finding(dump) as found:
+        facts = gather(found)
+        places = places_of(found, facts)
+    said = truth("kdump-capture")
+    kernels = {place.state: place for place in places if place.kind == "kernel"}
+    assert set(kernels) == {"crashed", "capture"}
+    assert kernels["crashed"].start == int(said["text_paddr"], 0)
+    (room,) = (place for place in places if place.kind == "capture")
+    assert room.name == "Crash kernel"
+    capture = kernels["capture"]
+    assert room.end and capture.end and room.start <= capture.start < capture.end <= room.end
+    (log,) = (place for place in places if place.kind == "log")
+    assert kernels["crashed"].start < log.start < (kernels["crashed"].end or 0)
+    parts = [place for place in places if place.kind == "part"]
+    assert parts[0].start == kernels["crashed"].start
+    copies = [place for place in places if place.kind == "vmcoreinfo"]
+    assert int(said["vmcoreinfo_paddr"], 0) in [copy.start for copy in copies]
+    with open_dump(str(dump_path)) as dump:
+        assert all(b"OSRELEASE=" in dump.read(copy.start, 40) for copy in copies)
+
+
+@pytest.mark.parametrize("guest", ["arm64-uefi", "ovmf-4cpu"])
+def test_each_vcpu_of_a_kernel_is_in_its_image(guest: str) -> None:
+    with open_dump(str(DUMPS / f"{guest}.kdump")) as dump, finding(dump) as found:
+        places, vcpus = places_of(found, gather(found)), living(found)
+    (kernel,) = (place for place in places if place.kind == "kernel")
+    assert len(vcpus) == truth(guest)["vcpus"]
+    inside = [v for v in vcpus if v.paddr and kernel.start <= v.paddr < (kernel.end or 0)]
+    assert inside == vcpus
+    assert any(place.kind == "firmware" for place in places)
+
+
+def test_all_of_ram_is_searched_for_kernels_left_over() -> None:
+    with (
+        open_dump(str(DUMPS / "kexec-stale-note.kdump")) as dump,
+        finding(dump, everything=True) as found,
+    ):
+        kernels = [place for place in places_of(found, None) if place.kind == "kernel"]
+    assert len(kernels) == 2 and kernels[1].state == "live"
 
 
 def facts_of(guest: str) -> Facts:

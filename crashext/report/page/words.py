@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Text of a guest, and addresses, as the page shows them: printable ASCII whatever they were."""
+
+from __future__ import annotations
+
+from ...text import printable, size_text
+
+
+def shown(text: str | bytes) -> str:
+    """``text`` escaped; unlike a terminal's, a page's may come with halves of surrogate pairs."""
+    try:
+        return printable(text)
+    except UnicodeEncodeError:
+        assert isinstance(text, str)
+        return printable(text.encode("utf-8", "surrogatepass"))
+
+
+def short(text: str | bytes, most: int) -> str:
+    """Likewise, cut to ``most`` characters."""
+    whole = shown(text)
+    return whole if len(whole) <= most else whole[: most - 3] + "..."
+
+
+def span(start: int, end: int | None) -> str:
+    """``0x1000 - 0x1fff``: the first and the last byte."""
+    return f"{start:#x}" if end is None or end <= start else f"{start:#x} - {end - 1:#x}"
+
+
+def extent(start: int, end: int | None) -> str:
+    """How large it is, in words; nothing where that isn't known."""
+    return "" if end is None else size_text(max(end - start, 0))
+
+
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """``1 vCPU``, ``2 vCPUs``."""
+    return f"{number} {one if number == 1 else several or one + 's'}"
