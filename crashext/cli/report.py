@@ -111,7 +111,7 @@ def _draw(
         page = course.page(
             dump, found, answer, detection, drawn, kinds=options.page_map, progress=progress
         )
-        yield _write(options.output, page.encode("ascii"), dump)
+        yield _write(options.output, page.encode(), dump)
     if options.svg is not None:
         yield _write(options.svg, svg.alone(drawn.memory), dump)
     if options.png is not None:

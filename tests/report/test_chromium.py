@@ -47,14 +47,14 @@ def lab_page(folder: Path, guest: str) -> Path:
 @pytest.fixture(scope="module")
 def hostile(folder: Path) -> Path:
     path = folder / "hostile.html"
-    path.write_text(hostile_page(times=20), encoding="ascii")
+    path.write_text(hostile_page(times=20), encoding="utf-8")
     return path
 
 
 @pytest.fixture(scope="module")
 def vast(folder: Path) -> Path:
     path = folder / "vast.html"
-    path.write_text(vast_page(), encoding="ascii")
+    path.write_text(vast_page(), encoding="utf-8")
     return path
 
 
@@ -159,19 +159,19 @@ def test_nothing_of_a_hostile_guest_runs(browser: Browser, hostile: Path) -> Non
     assert browser.run("document.title").startswith("Kernel panic")
     assert "<script>alert(1)</script>" in browser.run("document.body.innerText")
     everything = browser.run("document.documentElement.textContent")
-    ours = everything.translate(dict.fromkeys(map(ord, "\n\u2212\u2190\u2192")))
+    ours = everything.translate(dict.fromkeys(map(ord, "\n\u2212\u2190\u2192\U0001f4a9")))
     assert printable(ours) == ours
 
 
 def test_the_policy_stops_what_would_run(browser: Browser, hostile: Path, folder: Path) -> None:
     """Were something let through after all: a script, a handler, a style, a request."""
     page = folder / "stopped.html"
-    text = hostile.read_text(encoding="ascii")
+    text = hostile.read_text(encoding="utf-8")
     added = (
         "<script>window.ran = 1</script><p id=a onclick='window.ran = 2' style='color: red'>a</p>"
         "<img src='http://127.0.0.1:9/x'><style>#a { color: blue }</style>"
     )
-    page.write_text(text.replace("<main>", "<main>" + added), encoding="ascii")
+    page.write_text(text.replace("<main>", "<main>" + added), encoding="utf-8")
     browser.open(page)
     browser.run("document.getElementById('a').click()")
     assert browser.run("window.ran") is None

@@ -25,7 +25,8 @@ from crashext.report.page.file_layout import layout_of
 from crashext.report.page.kinds import CELLS, map_kinds
 from crashext.report.page.memory_map import memory_map
 from crashext.report.page.places import Living, living, places_of
-from crashext.report.page.words import shown
+from crashext.report.page.words import name as file_name
+from crashext.report.page.words import shown, word
 
 from ..cli.test_cli import SAMPLES, TRUTHS, qemufix
 from .pages import GIB, HOSTILE, HOSTILE_TEXT, SAMPLE, TIB, hostile_page, vast, vast_page
@@ -83,8 +84,10 @@ def test_what_a_guest_says_stays_text(hostile: str) -> None:
     assert "{{ 7*7 }}" in reader.text
 
 
-def test_nothing_but_printable_ascii_reaches_the_page(hostile: str) -> None:
-    assert re.findall(r"[^\n\x20-\x7e]", hostile) == []
+def test_nothing_that_does_not_print_reaches_the_page(hostile: str) -> None:
+    """Of what is no ASCII, only what the user called the file."""
+    assert all(c.isprintable() for c in hostile if c != "\n")
+    assert set(re.findall(r"[^\n\x20-\x7e]", hostile)) == {"\U0001f4a9"}
     numbers = {int(n, 0) if n[:1] != "x" else int(n[1:], 16)
                for n in re.findall(r"&#(x?\w+);", hostile)}  # fmt: skip
     assert all(0x20 <= number < 0x7F for number in numbers)
@@ -92,6 +95,8 @@ def test_nothing_but_printable_ascii_reaches_the_page(hostile: str) -> None:
 
 def test_every_sort_of_hostile_text_is_escaped() -> None:
     assert shown(HOSTILE_TEXT).isprintable() and shown(HOSTILE_TEXT).isascii()
+    assert file_name("\u202e\u00e9\x1b") == "\\xe2\\x80\\xae\u00e9\\x1b"
+    assert word("a b\u00e9") == "'a b\u00e9'" and word("a'\x1b") == r"$'a\'\x1b'"
     assert shown("\u202e") == r"\xe2\x80\xae"
     assert shown("\ud800") == r"\xed\xa0\x80"
     assert shown(b"\0\x1b\xff") == r"\x00\x1b\xff"
@@ -222,7 +227,7 @@ def test_files_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
     done = qemufix("report", SAMPLE, "-o", page, "--svg", tmp_path / "m.svg",
                    "--png", tmp_path / "m.png")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert page.read_text("ascii").startswith("<!doctype html>")
+    assert page.read_text("utf-8").startswith("<!doctype html>")
     assert f"wrote '{page}'" in done.stdout
     assert (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a page.html", "m.png", "m.svg"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ...text import shell_word
 from ..result import Report
+from .words import shown, word
 
 
 class Command(NamedTuple):
@@ -19,15 +19,15 @@ class Command(NamedTuple):
 def commands_of(report: Report) -> list[Command]:
     """The likeliest first."""
     where = report.location
-    dump = shell_word(where.path)
+    dump = word(where.path)
     if report.in_crash or not where.found:
-        first = Command("Go on from here", " ".join(map(shell_word, report.command)))
+        first = Command("Go on from here", " ".join(map(word, report.command)))
         rest = [] if report.in_crash else [Command("Who wrote it", f"qemufix detect {dump}")]
         return [first, *rest]
-    install = [Command("Install the debug package", line) for line in where.debug_install]
+    install = [Command("Install the debug package", shown(line)) for line in where.debug_install]
     words = ("crash", *where.crash_args, "vmlinux", where.path)
     by_hand = Command("Start crash by hand, with the vmlinux of that package",
-                      " ".join(map(shell_word, words)))  # fmt: skip
+                      " ".join(map(word, words)))  # fmt: skip
     return [
         Command("Open it in crash", f"qemufix crash {dump}"),
         Command("Open it in drgn", f"qemufix drgn {dump}"),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ... import __version__
+from ...detect.meaning import MEANINGS
 from ...detect.result import Detection
 from ..result import Report
 from . import model, svg
@@ -20,7 +21,7 @@ from .kinds import KindMap, map_kinds
 from .log_lines import log_part
 from .memory_map import memory_map
 from .places import Living, Place, living, places_of
-from .words import extent, short, shown, span
+from .words import extent, name, short, shown, span
 
 if TYPE_CHECKING:
     from ...dumps.base import Dump
@@ -60,14 +61,14 @@ def page(
     parts = weighed(found)
     return render({
         "version": __version__,
-        "name": short(report.location.path.rpartition("/")[2], 120),
+        "name": name(report.location.path.rpartition("/")[2])[:120],
         "headline": model.headline(report),
         "guest": model.guest_facts(report),
         "file": model.file_facts(report.file, report.location.path),
         "banner": short(report.location.banner or "", 400),
         "modules": model.modules(facts),
         "missing": model.missing(report),
-        "commands": [{"purpose": c.purpose, "line": shown(c.line)} for c in commands_of(report)],
+        "commands": [{"purpose": c.purpose, "line": c.line} for c in commands_of(report)],
         "debuginfod": [short(url, 400) for url in report.location.debuginfod],
         "vcpus": model.vcpu_rows(facts.vcpus if facts else (), drawn.living, drawn.places),
         "vcpu_count": len(facts.vcpus) if facts else 0,
@@ -81,9 +82,10 @@ def page(
         "places": model.places_rows(drawn.places),
         "kinds": _kinds(map_kinds(dump, drawn.axis, progress)) if kinds and dump.ram else None,
         "evidence": _markup(evidence_graph(found, parts)),
-        "evidence_rows": rows(parts),
+        "evidence_rows": rows(parts, report.location.arch),
         "detection": [{"name": e.name, "value": short(e.value, 200), "points_to": e.points_to,
-                       "strength": e.strength} for e in detection.evidence[:60]],
+                       "strength": e.strength, "meaning": MEANINGS.get(e.name, "")}
+                      for e in detection.evidence[:60]],
         **_file(dump),
     })  # fmt: skip
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...locate import Evidence, Found
+from ...locate.meaning import meaning_of_check
 from . import svg
 from .words import counted, short, shown
 
@@ -27,12 +28,16 @@ class Weighed(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One line of the table: ``role`` is ``led there``, ``check`` or ``other``."""
+    """One line of the table: ``role`` is ``led there``, ``check`` or ``other``.
+
+    ``meaning`` is what it says where it holds.
+    """
 
     role: str
     name: str
     value: str
     mark: str
+    meaning: str
 
 
 def weighed(found: Found) -> Weighed:
@@ -48,14 +53,15 @@ def weighed(found: Found) -> Weighed:
     return Weighed(*(tuple(dict.fromkeys(part)) for part in (sources, checks, others)))
 
 
-def rows(parts: Weighed) -> list[Row]:
+def rows(parts: Weighed, arch: str) -> list[Row]:
     """The same for a table, in whole sentences."""
     named = (("led there", parts.sources), ("check", parts.checks), ("other", parts.others))
     return [
-        Row(role, shown(e.name), short(e.value, _VALUE), _MARKS[e.held])
+        Row(role, shown(e.name), short(e.value, _VALUE), _MARKS[e.held],
+            meaning_of_check(e.name, arch))
         for role, part in named
         for e in part
-    ][:120]
+    ][:120]  # fmt: skip
 
 
 def evidence_graph(found: Found, parts: Weighed) -> ET.Element:

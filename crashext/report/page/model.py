@@ -15,7 +15,7 @@ from ..result import FileFacts, Report, utc
 from ..text import duration
 from ..vcpus import VcpuPlace
 from .places import Living, Place
-from .words import counted, extent, short, shown, span
+from .words import counted, extent, name, short, shown, span
 
 _MOST_VCPUS, MOST_PLACES, _MOST_MODULES, _MOST_WARNINGS = 256, 400, 400, 60
 _NAME, _SENTENCE = 80, 400  # characters
@@ -91,7 +91,7 @@ def file_facts(file: FileFacts, path: str) -> list[Fact]:
     form = file.format.upper() + (", flattened" if file.flattened else "")
     packed = "" if file.compression == "none" else f", {file.compression} pages"
     return [
-        Fact("File", short(path, _SENTENCE)),
+        Fact("File", name(path)),
         Fact("Format", form + packed),
         Fact("Written by", file.origin),
         Fact("Memory", f"{size_text(file.ram_bytes)} in {counted(file.ranges, 'range')}"),
@@ -128,7 +128,7 @@ def _vcpu(vcpu: VcpuPlace, paddr: int | None, places: Sequence[Place]) -> dict[s
     task = ""
     if running is not None:
         task = f"{short(running.task.name, _NAME)} (pid {running.task.pid})"
-        task += ", by its number alone" if vcpu.by == "number" else ""
+        task += f", if it is CPU {vcpu.number}" if vcpu.by == "number" else ""
     inside = [p for p in places if paddr is not None and p.start <= paddr < (p.end or 0)]
     return {
         "number": str(vcpu.number),

@@ -13,7 +13,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from .words import shown
+from .words import name
 
 FILES = Path(__file__).parent / "files"
 _STYLES = ("colours.css", "page.css", "picture.css", "print.css")
@@ -21,7 +21,7 @@ _SCRIPTS = ("page.js", "log.js", "zoom.js", "kinds.js")
 
 
 def render(model: Mapping[str, Any]) -> str:
-    """The page; whatever a template prints that isn't markup of ours is escaped, twice over."""
+    """The page; whatever a template prints that isn't markup of ours is escaped, controls too."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FILES),
         autoescape=True,
@@ -41,7 +41,7 @@ def render(model: Mapping[str, Any]) -> str:
 
 
 def _finalize(value: object) -> object:
-    return value if isinstance(value, Markup) else shown(str(value))
+    return value if isinstance(value, Markup) else name(str(value))
 
 
 @cache

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from ...text import printable, size_text
 
 
@@ -13,6 +15,19 @@ def shown(text: str | bytes) -> str:
     except UnicodeEncodeError:
         assert isinstance(text, str)
         return printable(text.encode("utf-8", "surrogatepass"))
+
+
+def name(path: str) -> str:
+    """A file's name, which is the user's: letters of any script stay; controls, and marks that
+    turn the order of text round, do not."""
+    return "".join(c if c.isprintable() else shown(c) for c in path)
+
+
+def word(text: str) -> str:
+    """``text`` for a shell, whatever the locale; what is not printable as bash's ``$'\\xNN'``."""
+    if text.isprintable():
+        return shlex.quote(text)
+    return f"$'{shown(text.replace(chr(92), chr(92) * 2).replace(chr(39), chr(92) + chr(39)))}'"
 
 
 def short(text: str | bytes, most: int) -> str:
