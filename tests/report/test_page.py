@@ -276,3 +276,24 @@ def test_hostile_bytes_are_in_the_hostile_page(hostile: str) -> None:
     """The page that the other tests look at does say what they look for."""
     assert hostile.count("alert(1)") > 500
     assert shown(HOSTILE)[:20].replace("<", "&lt;").replace(">", "&gt;") in hostile
+
+
+@pytest.mark.lab
+def test_the_transcript_of_the_docs_is_what_is_printed(tmp_path: Path) -> None:
+    text = (SAMPLES.parent / "docs" / "report.md").read_text()
+    command = re.search(r"^    \$ qemufix (.*)\n((?:    .*\n)+)", text, re.MULTILINE)
+    assert command is not None
+    dump = SAMPLES.parent / "lab" / "dumps" / "panicked.kdump"
+    (tmp_path / dump.name).symlink_to(dump)
+    done = subprocess.run(
+        [sys.executable, "-m", "crashext", *command[1].split()],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(SAMPLES.parent)},
+    )  # fmt: skip
+    first, *_, page, picture = (line.strip() for line in command[2].splitlines())
+    said = done.stdout.splitlines()
+    assert said[0] == first
+    for line, told in zip(said[-2:], (page, picture), strict=True):
+        name, size, unit = re.fullmatch(r"(wrote \S+): ([\d.]+) (\w+)", line).groups()  # type: ignore[union-attr]
+        assert told.startswith(f"{name}: ") and told.endswith(unit)
+        assert float(told.split()[-2]) == pytest.approx(float(size), rel=0.1)
