@@ -80,6 +80,7 @@ class Proposal:
     ``cpu`` is the vCPU it came from, ``text_vaddr`` the first mapped address of the
     image, ``paging`` that of the page tables it was read from, ``info`` the VMCOREINFO
     text that says so, ``root`` the physical address of the top-level table that bears it out.
+    ``info_paddr`` is where the text stands in memory, None for one that is not there.
     ``whole`` is False where the tables map other memory in between.
     """
 
@@ -92,6 +93,7 @@ class Proposal:
     paging: Paging | None = None
     info: Vmcoreinfo | None = None
     root: int | None = None
+    info_paddr: int | None = None
     whole: bool = True
 
     @property

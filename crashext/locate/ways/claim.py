@@ -31,8 +31,8 @@ class Measured:
     root: int
 
 
-def claimed(context: Context, info: Vmcoreinfo, source: str, where: str) -> Proposal | None:
-    """What ``info`` proposes; None where its numbers can't be true.
+def claimed(context: Context, info: Vmcoreinfo, source: str, paddr: int | None) -> Proposal | None:
+    """What ``info``, found at ``paddr`` or in the file's note, proposes; None where it can't be.
 
     Where the tables bear the claim out, ``text_vaddr`` and ``paging`` come from them.
     """
@@ -42,6 +42,7 @@ def claimed(context: Context, info: Vmcoreinfo, source: str, where: str) -> Prop
     if offset is not None and not context.arch.is_kaslr_offset(offset):
         return None
     measured = measure(context, info, voffset)
+    where = "note" if paddr is None else f"at {paddr:#x}"
     release = printable(info.osrelease or "unknown release")
     borne_out = "its page tables bear it out" if measured else "no page tables bear it out"
     return Proposal(
@@ -53,6 +54,7 @@ def claimed(context: Context, info: Vmcoreinfo, source: str, where: str) -> Prop
         paging=measured.paging if measured else None,
         info=info,
         root=measured.root if measured else None,
+        info_paddr=paddr,
     )
 
 

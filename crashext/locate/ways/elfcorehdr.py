@@ -50,7 +50,7 @@ def _from_note(context: Context, paddr: int) -> Iterator[Proposal]:
         return
     size = min(int.from_bytes(head[4:8], "little"), _MAX_NOTE)
     text = context.memory.get(paddr + 24, size)
-    proposal = None if text is None else claimed(context, parse(text), SOURCE, f"at {paddr:#x}")
+    proposal = None if text is None else claimed(context, parse(text), SOURCE, paddr)
     if proposal is not None:
         yield proposal
 

@@ -45,7 +45,7 @@ def propose(context: Context) -> Iterator[Proposal]:
             context.bounded = True
             return
         seen.add(key)
-        proposal = claimed(context, info, SOURCE, f"at {paddr:#x}")
+        proposal = claimed(context, info, SOURCE, paddr)
         if proposal is not None:
             yield proposal
 

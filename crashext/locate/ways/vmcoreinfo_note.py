@@ -20,6 +20,6 @@ SOURCE = "vmcoreinfo-note"
 def propose(context: Context) -> Iterator[Proposal]:
     """What the note states, if there is one and it states a placement."""
     if context.dump.vmcoreinfo is not None:
-        proposal = claimed(context, parse(context.dump.vmcoreinfo), SOURCE, "note")
+        proposal = claimed(context, parse(context.dump.vmcoreinfo), SOURCE, None)
         if proposal is not None:
             yield proposal

@@ -16,7 +16,7 @@ from .axis import Axis
 from .places import Living, Place
 from .words import counted, short, span
 
-WIDTH, LEFT, RIGHT = 1200.0, 132.0, 24.0
+WIDTH, LEFT, RIGHT = 1200.0, 132.0, 40.0
 _LINE = WIDTH - LEFT - RIGHT  # pixels of the axis
 _IN_RAM = _STRIP, _STRIP_HEIGHT = 92.0, 52.0
 _LANES = (

@@ -20,7 +20,7 @@ from ...locate.ways.vmcoreinfo_memory import NOTE_HEAD, raw_text
 from ..facts import Facts
 from .words import shown
 
-_MOST_VCPUS = 4096
+_MOST_VCPUS, _MOST_REFUTED = 4096, 32
 #: Beginnings of names of /proc/iomem, lower case, that mean firmware or what it set aside.
 _FIRMWARE = ("reserved", "acpi", "system rom", "video rom", "unusable", "persistent", "soft res",
              "efi", "ram buffer", "unknown e820")  # fmt: skip
@@ -56,7 +56,9 @@ class Living(NamedTuple):
 
 def places_of(found: Found, facts: Facts | None) -> list[Place]:
     """All that is known, by address; the parts of an image follow it."""
-    places = [*_kernels(found, facts), *_tables(found), *_vmcoreinfo(found, facts)]
+    places = [*_kernels(found, facts), *_tables(found)]
+    copies = [*_vmcoreinfo(found, facts), *_claims(found)]
+    places += {place.start: place for place in reversed(copies)}.values()
     if facts is not None:
         places += [*_log(found, facts), *_resources(facts)]
     if found.image is not None and not any(place.kind == "part" for place in places):
@@ -162,6 +164,20 @@ def _vmcoreinfo(found: Found, facts: Facts | None) -> Iterator[Place]:
             if start is not None and raw_text(context, start + skip) is not None:
                 words = f"VMCOREINFO, {name} of the kernel at {image.id}"
                 yield Place(start, start + PAGE_SIZE, "vmcoreinfo", words, "the kernel's pointer")
+
+
+def _claims(found: Found) -> Iterator[Place]:
+    """Texts that the search met in memory, those also that nothing bears out."""
+    met = [(proposal, image.id) for image in found.images for proposal in image.proposals]
+    refuted = found.context.refuted if found.context else []
+    for proposal, image in [*met, *((proposal, "") for proposal in refuted[:_MOST_REFUTED])]:
+        if proposal.info_paddr is not None:
+            start = proposal.info_paddr // PAGE_SIZE * PAGE_SIZE
+            whose = f"of the kernel at {image}" if image else "that no page tables bear out"
+            words = f"VMCOREINFO, a text {whose}"
+            yield Place(
+                start, start + PAGE_SIZE, "vmcoreinfo", words, f"found by {proposal.source}"
+            )
 
 
 def _log(found: Found, facts: Facts) -> Iterator[Place]:

@@ -2,7 +2,7 @@
 // The memory map: a window [low, high] of its line, 0 to 1, is spread over the whole width.
 (() => {
   const box = byId("zoom"), picture = box.querySelector("svg");
-  const LEFT = 132, WIDTH = 1044, LEAST = 2.5;
+  const LEFT = 132, WIDTH = 1028, LEAST = 2.5;
   const bars = [...picture.querySelectorAll("[data-a]")].map((element) => ({
     element, a: Number(element.dataset.a), b: Number(element.dataset.b ?? element.dataset.a),
     dx: Number(element.dataset.dx ?? 0), tag: element.tagName,
