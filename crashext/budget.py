@@ -8,6 +8,7 @@ A step is about a microsecond of this program.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ UNPACKED = 32 << 30
 CACHE = 64 << 30
 """Bytes of all files in that cache; what was used longest ago makes room."""
 
+CACHE_VARIABLE = "QEMUFIX_CACHE_SIZE"
+"""The environment variable that says otherwise."""
+
 DEEPEST = 4
 """Compressions and libvirt headers around a dump, one in the other; fewer than this."""
 
@@ -39,11 +43,13 @@ class Budget:
     """The limits of one open. ``unpacked`` is None where the user named none.
 
     ``ask`` puts a question to a person and gives the answer; None where nobody is there.
+    ``say`` is told what should be known, a line each; None where nobody listens.
     """
 
     memory: int = MEMORY
     unpacked: int | None = None
     ask: Callable[[str], bool] | None = None
+    say: Callable[[str], None] | None = None
     _held: int = 0
 
     @property
@@ -107,3 +113,16 @@ def parse_size(text: str) -> int:
     if match is None:
         raise ValueError(f"{text!r} is no size: say 512M, 2G or a number of bytes")
     return int(match[1]) << _UNITS[match[2].lower()]
+
+
+def cache_limit() -> int:
+    """Bytes that the cache may have.
+
+    Raises:
+        ValueError: the environment says something that is no size.
+    """
+    named = os.environ.get(CACHE_VARIABLE)
+    try:
+        return parse_size(named) if named else CACHE
+    except ValueError as error:
+        raise ValueError(f"{CACHE_VARIABLE}: {error}") from None

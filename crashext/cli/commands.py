@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from .. import __version__
+from .cache import cache
 from .job import Job
 from .options import of_cost, of_detail, of_fetching, of_raw_memory
 from .passing_on import PassingOn
@@ -338,3 +339,5 @@ _starter(
       qemufix gdb guest.kdump --vmlinux vmlinux -batch -ex 'info threads'
     """,
 )
+
+cli.add_command(cache)

@@ -66,9 +66,11 @@ class Job:
                     if "offset" in self.opening
                     else "several raw files need an --offset each"
                 )
-            return open_dump(*paths, progress=progress, ask=progress.ask, **self.opening)
+            return open_dump(
+                *paths, progress=progress, ask=progress.ask, say=progress.say, **self.opening
+            )
         if paths or self.opening.keys() & {"format", "offset"}:
             raise click.UsageError("inside crash the dump is the session's; name no file or format")
         from ..session import open_session_dump
 
-        return open_session_dump(self.session, **self.opening)
+        return open_session_dump(self.session, say=progress.say, **self.opening)

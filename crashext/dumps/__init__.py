@@ -59,6 +59,7 @@ def open_dump(
     max_memory: int = MEMORY,
     max_unpacked: int | None = None,
     ask: Callable[[str], bool] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Dump:
     """Open a guest-memory dump.
 
@@ -73,6 +74,8 @@ def open_dump(
         max_unpacked: bytes on disk that unpacking a compressed file may take; without it
             the file's size tells.
         ask: called with a question, where unpacking takes more than that; True goes on.
+        say: called with a line that is worth knowing: that a file was unpacked, and how large
+            that is.
 
     Raises:
         UnreadableDump: no such file, a directory, empty, no random access.
@@ -90,7 +93,7 @@ def open_dump(
     ways: Sequence[Callable[[Source], Dump]] = [_opened] * len(paths)
     if format == "raw":
         ways = [partial(_opened_raw, offset=each) for each in offsets]
-    budget = Budget(max_memory, max_unpacked, ask)
+    budget = Budget(max_memory, max_unpacked, ask, say)
     with ExitStack() as undo:
         dumps = [
             undo.enter_context(_open_one(FileSource(os.fspath(p), budget), opened, progress))

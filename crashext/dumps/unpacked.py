@@ -17,7 +17,7 @@ from ..budget import UNPACKED
 from ..errors import OverBudget, UnreadableDump
 from ..text import size_text
 from .source import FileSource, Source, SourceReader
-from .storage import Entry, Storage
+from .storage import About, Entry, Storage, place
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the fraction of it that is."""
@@ -49,12 +49,8 @@ class UnpackedSource(FileSource):
         self.complete = cached.whole
         # So much work is allowed as the compressed file has bytes.
         self.stored = packed.stored
-        self.warnings = (
-            f"{self.path}: unpacked once into {cached.path} ({size_text(self.size)}); "
-            "delete that at will",
-        )
         if not self.complete:
-            self.warnings += (f"{self.path}: the compressed stream is damaged or cut off",)
+            self.warnings = (f"{self.path}: the compressed stream is damaged or cut off",)
 
     def identity(self) -> tuple[object, ...]:
         """That of the compressed file, see :meth:`Source.identity`."""
@@ -81,7 +77,7 @@ class Allowance:
         """
         if written > self._free:
             raise UnreadableDump(
-                f"there is no room for it in {Storage.place()}: {size_text(self._free)} may be "
+                f"there is no room for it in {place()}: {size_text(self._free)} may be "
                 "taken there (XDG_CACHE_HOME names another place)",
                 path=self._source.path,
             )
@@ -138,16 +134,24 @@ def unpack(
                     output, chunks(), Allowance(source, packing.speed, storage.free()), whole
                 ),
                 progress,
+                About("unpacked dump", source.path),
             )
     except OSError as problem:
         raise UnreadableDump(
-            f"can't unpack it into {Storage.place()}: {problem.strerror} "
+            f"can't unpack it into {place()}: {problem.strerror} "
             "(XDG_CACHE_HOME names another place)",
             path=source.path,
         ) from None
     unpacked = UnpackedSource(source, identity, cached)
     source.close()
+    _tell(source, cached)
     return unpacked
+
+
+def _tell(source: Source, cached: Entry) -> None:
+    if cached.is_new and source.budget.say:
+        size = size_text(os.fstat(cached.fd).st_blocks * 512)
+        source.budget.say(f"{source.path}: unpacked into the cache, {size} (see `qemufix cache`)")
 
 
 def _fill(output: BinaryIO, chunks: Iterator[Chunk], allowance: Allowance, whole: bool) -> bool:

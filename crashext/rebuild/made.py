@@ -7,13 +7,12 @@ guest made up would else put its symbols before another dump's.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from typing import BinaryIO
 
 from .. import __version__
-from ..dumps.storage import Storage
+from ..dumps.storage import About, Storage, place
 from ..errors import RebuildError, UnreadableDump
 from ..locate import Found
 from ..repair.write.sink import FileSink
@@ -48,18 +47,17 @@ def vmlinux_for(
     identity = ("vmlinux", __version__, found.image.id, location.kaslr_offset, options, *files)
     try:
         with Storage(location.path) as storage:
-            entry = storage.find_or_make(identity, fill, progress, _label(location.release))
+            about = About("made vmlinux", location.path, _named(location.release) or None)
+            label = f"vmlinux-{_named(location.release)}-"
+            entry = storage.find_or_make(identity, fill, progress, about, label)
     except OSError as problem:
         raise RebuildError(
-            f"can't keep it in {Storage.place()}: {problem.strerror} "
-            "(XDG_CACHE_HOME names another place)"
+            f"can't keep it in {place()}: {problem.strerror} (XDG_CACHE_HOME names another place)"
         ) from None
     except UnreadableDump as problem:
         raise RebuildError(problem.problem) from None
-    os.close(entry.fd)
-    return entry.path
+    return entry.used_by_path()
 
 
-def _label(release: str | None) -> str:
-    named = _STRANGE.sub("_", release or "")[:_MOST_RELEASE]
-    return f"vmlinux-{named}-"
+def _named(release: str | None) -> str:
+    return _STRANGE.sub("_", release or "")[:_MOST_RELEASE]

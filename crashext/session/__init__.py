@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..dumps.base import Dump
@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 __all__ = ["open_session_dump"]
 
 
-def open_session_dump(host: Host) -> Dump:
+def open_session_dump(host: Host, **limits: Any) -> Dump:
     """The session's dump, read by us where we know its format, else by crash.
+
+    ``limits`` are those of :func:`crashext.dumps.open_dump`.
 
     Raises:
         SessionError: the session is on a live system.
@@ -21,4 +23,4 @@ def open_session_dump(host: Host) -> Dump:
     """
     from .reader import open_session_dump as opened
 
-    return opened(host)
+    return opened(host, **limits)

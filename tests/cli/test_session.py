@@ -79,6 +79,12 @@ def test_detect_takes_the_sessions_dump() -> None:
     assert answer.err == ""
 
 
+def test_limits_are_for_the_sessions_dump() -> None:
+    assert Answer(StandIn(), "detect", "--max-memory", "90M").status == 0
+    answer = Answer(StandIn(), "detect", "--max-memory", "100")
+    assert answer.status == 3 and "--max-memory" in answer.err
+
+
 def test_physbase_takes_the_sessions_kernel() -> None:
     answer = Answer(StandIn(), "physbase", "--json")
     found = json.loads(answer.out)

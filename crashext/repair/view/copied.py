@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
 from typing import BinaryIO
 
 from ...dumps.source import FileSource, Source
-from ...dumps.storage import Storage
+from ...dumps.storage import About, Storage, place
 from ...errors import UnreadableDump
 from ...text import size_text
 from ..overlay import Overlay
@@ -31,15 +30,15 @@ def copied(source: Source, progress: Progress | None) -> str:
         with Storage(source.path) as storage:
             identity = (*source.identity(), "shown")
             fill = partial(_fill, source=source, storage=storage, progress=progress)
-            entry = storage.find_or_make(identity, fill, progress)
+            about = About("repaired copy", source.path)
+            entry = storage.find_or_make(identity, fill, progress, about)
     except OSError as problem:
         raise UnreadableDump(
-            f"can't copy it into {Storage.place()}: {problem.strerror} "
+            f"can't copy it into {place()}: {problem.strerror} "
             "(XDG_CACHE_HOME names another place)",
             path=source.path,
         ) from None
-    os.close(entry.fd)
-    return entry.path
+    return entry.used_by_path()
 
 
 def _fill(output: BinaryIO, source: Source, storage: Storage, progress: Progress | None) -> bool:
@@ -48,7 +47,7 @@ def _fill(output: BinaryIO, source: Source, storage: Storage, progress: Progress
     if source.stored > room:
         raise UnreadableDump(
             f"a copy of it needs {size_text(source.stored)}, and {size_text(room)} may be taken in "
-            f"{Storage.place()} (XDG_CACHE_HOME names another place)",
+            f"{place()} (XDG_CACHE_HOME names another place)",
             path=source.path,
         )
     told = partial(progress, "Copying") if progress else None
