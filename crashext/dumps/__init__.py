@@ -74,8 +74,7 @@ def open_dump(
         max_unpacked: bytes on disk that unpacking a compressed file may take; without it
             the file's size tells.
         ask: called with a question, where unpacking takes more than that; True goes on.
-        say: called with a line that is worth knowing: that a file was unpacked, and how large
-            that is.
+        say: called with a line that is worth knowing: that a file was unpacked.
 
     Raises:
         UnreadableDump: no such file, a directory, empty, no random access.

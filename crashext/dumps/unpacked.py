@@ -128,13 +128,10 @@ def unpack(
     identity = source.identity()
     try:
         with Storage(source.path) as storage:
+            allowance = Allowance(source, packing.speed, storage.free())
+            about = About("unpacked dump", source.path)
             cached = storage.find_or_make(
-                identity,
-                lambda output: _fill(
-                    output, chunks(), Allowance(source, packing.speed, storage.free()), whole
-                ),
-                progress,
-                About("unpacked dump", source.path),
+                identity, lambda output: _fill(output, chunks(), allowance, whole), progress, about
             )
     except OSError as problem:
         raise UnreadableDump(
