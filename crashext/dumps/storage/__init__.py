@@ -102,7 +102,11 @@ class Storage:
                 time.sleep(_POLL)
                 continue
             with os.fdopen(new, "r+b") as output:
-                return self._find(name) or self._made(name, output, fill, about)
+                found = self._find(name)
+                if found is None:
+                    return self._made(name, output, fill, about)
+                self._folder.unlink(name + NEW)  # another was done just before we began
+                return found
         return found
 
     def _made(
