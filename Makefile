@@ -66,6 +66,10 @@ check: setup ## ruff and mypy
 	@$(PYTHON) -m mypy --strict
 
 # A make of its own: build.mk asks crash and python3, which setup may just have installed.
+.PHONY: generated
+generated: setup ## the manual pages and completions, from the commands as they are now
+	@$(PYTHON) -m tools.generated
+
 .PHONY: build
 build: setup
 	@echo "== plugin"
@@ -143,7 +147,7 @@ install: export PLUGIN_PYTHON := $(PLUGIN_PYTHON)
 install: export WHAT := $(WHAT)
 
 .PHONY: install
-install: ## install the command, the plugin and the man page (PREFIX=~/x: without root)
+install: ## install the command, the plugin, man pages and completion (PREFIX=~/x: without root)
 	@tools/install.sh install
 
 .PHONY: uninstall

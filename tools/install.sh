@@ -9,6 +9,9 @@ cd "$(dirname "$0")/.."
 ROOT=${DESTDIR%/}
 LIBDIR=$PREFIX/lib/qemufix
 MANDIR=$PREFIX/share/man/man1
+BASHDIR=$PREFIX/share/bash-completion/completions
+ZSHDIR=$PREFIX/share/zsh/site-functions
+FISHDIR=$PREFIX/share/fish/vendor_completions.d
 # Folders that install made, a line each: they go with uninstall, if nobody else used them.
 MADE=$ROOT$LIBDIR/made-folders
 
@@ -22,18 +25,23 @@ make_folder() {
 
 install_all() {
 	mkdir -p "$ROOT/"
-	made=$(make_folder "$LIBDIR" && make_folder "$PREFIX/bin" && make_folder "$MANDIR")
+	made=$(for folder in "$LIBDIR" "$PREFIX/bin" "$MANDIR" "$BASHDIR" "$ZSHDIR" "$FISHDIR"; do
+		make_folder "$folder"
+	done)
 	test ! -f "$MADE" || made=$(cat "$MADE" && echo "$made")
 	mkdir -p build
 	"$PLUGIN_PYTHON" -m venv build/pip
 	rm -rf "$ROOT$LIBDIR"
 	build/pip/bin/python -m pip install --quiet --disable-pip-version-check \
 		--target "$ROOT$LIBDIR" "$WHAT"
-	# pip puts a command and a man page there too, where nobody looks for them.
+	# pip puts a command, man pages and completion there too, where nobody looks for them.
 	rm -rf "$ROOT$LIBDIR/bin" "$ROOT$LIBDIR/share"
 	sed "s|@LIBDIR@|$LIBDIR|; s|@PYTHON@|$PLUGIN_PYTHON|" tools/qemufix.in > build/qemufix
 	install -m 755 build/qemufix "$ROOT$PREFIX/bin/qemufix"
-	install -m 644 docs/qemufix.1 "$ROOT$MANDIR/qemufix.1"
+	install -m 644 docs/man/*.1 "$ROOT$MANDIR/"
+	install -m 644 completion/bash/qemufix "$ROOT$BASHDIR/qemufix"
+	install -m 644 completion/zsh/_qemufix "$ROOT$ZSHDIR/_qemufix"
+	install -m 644 completion/fish/qemufix.fish "$ROOT$FISHDIR/qemufix.fish"
 	if [ -f "$ROOT$LIBDIR/crashext/qemufix.so" ]; then
 		made=$(echo "$made" && make_folder "$EXTENSIONS_DIR")
 		ln -sfn "$LIBDIR/crashext/qemufix.so" "$ROOT$EXTENSIONS_DIR/qemufix.so"
@@ -60,7 +68,9 @@ say_where() {
 
 uninstall_all() {
 	made=$(cat "$MADE" 2>/dev/null || true)
-	rm -f "$ROOT$PREFIX/bin/qemufix" "$ROOT$MANDIR/qemufix.1" "$ROOT$EXTENSIONS_DIR/qemufix.so"
+	rm -f "$ROOT$PREFIX/bin/qemufix" "$ROOT$EXTENSIONS_DIR/qemufix.so" \
+		"$ROOT$MANDIR/qemufix.1" "$ROOT$MANDIR"/qemufix-*.1 \
+		"$ROOT$BASHDIR/qemufix" "$ROOT$ZSHDIR/_qemufix" "$ROOT$FISHDIR/qemufix.fish"
 	rm -rf "$ROOT$LIBDIR"
 	# Innermost first.
 	echo "$made" | sort -ru | while read -r folder; do

@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 PACKAGES="chromium fonts-dejavu-core libcairo2 crash makedumpfile qemu-system-x86 ovmf qemu-system-arm qemu-efi-aarch64 busybox-static kexec-tools
 	ca-certificates cpio fuse3 gcc gdb-multiarch libc6-dev liblzo2-dev make python3 python3-dev python3-libkdumpfile python3-venv
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static|qemu-user binutils debuginfod
-	libdebuginfod1t64|libdebuginfod1 mmdebstrap zlib1g-dev"
+	libdebuginfod1t64|libdebuginfod1 mmdebstrap zlib1g-dev bash-completion zsh fish man-db mandoc"
 ARCH_PACKAGES="qemu-system-misc qemu-system-ppc gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
 	flex bison bc xz-utils"
 DIST_PACKAGES="build-essential debhelper dh-python lintian pybuild-plugin-pyproject python3-all

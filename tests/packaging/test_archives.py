@@ -49,7 +49,14 @@ def test_without_crash_the_wheel_is_pure_and_says_why(pure_wheel: Path) -> None:
             f"crashext/report/page/files/{name}" for name in ("page.html", "page.css", "zoom.js")
         }
         assert page <= set(wheel.namelist())
-        assert f"{NAME}.data/data/share/man/man1/qemufix.1" in wheel.namelist()
+        shared = f"{NAME}.data/data/share"
+        assert {
+            f"{shared}/man/man1/qemufix.1",
+            f"{shared}/man/man1/qemufix-cache-clean.1",
+            f"{shared}/bash-completion/completions/qemufix",
+            f"{shared}/zsh/site-functions/_qemufix",
+            f"{shared}/fish/vendor_completions.d/qemufix.fish",
+        } <= set(wheel.namelist())
 
 
 def test_the_plugin_in_a_wheel_is_built_for_this_crash_and_any_python(

@@ -73,7 +73,7 @@ def test_pip_without_crash_gives_the_whole_command_line(sdist: Path, tmp_path: P
     found = json.loads(run([qemufix, "physbase", "--json", SAMPLE]))
     assert found["phys_base"] == truth["phys_base"]
     run([qemufix, "repair", SAMPLE, "-o", tmp_path / "right.elf", "--to", "elf"])
-    assert (tmp_path / "share" / "man" / "man1" / "qemufix.1").exists()
+    assert (tmp_path / "share" / "man" / "man1" / "qemufix-detect.1").exists()
 
 
 @pytest.mark.lab
@@ -112,6 +112,11 @@ def test_make_install_into_ones_home(own_copy: Path, tmp_path: Path) -> None:
     assert f"in crash: extend {extensions}/qemufix.so" in said
     assert f"export CRASH_EXTENSIONS={extensions}" in said
     assert "kernel found" in run([prefix / "bin" / "qemufix", "physbase", SAMPLE])
+    share = prefix / "share"
+    assert (share / "man/man1/qemufix-report.1").exists()
+    assert (share / "bash-completion/completions/qemufix").exists()
+    assert (share / "zsh/site-functions/_qemufix").exists()
+    assert (share / "fish/vendor_completions.d/qemufix.fish").exists()
     if (ROOT / "lab" / "dumps" / "ovmf-kaslr.elf").exists():
         _extend_by_name(extensions, tmp_path)
     make(own_copy, "uninstall", "PREFIX=~/.local", home=tmp_path)

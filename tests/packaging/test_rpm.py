@@ -85,6 +85,14 @@ def test_the_command_works_from_the_root(root: Path) -> None:
     assert "written by QEMU" in done.stdout
 
 
+def test_manual_and_completion_lie_where_they_are_looked_for(root: Path) -> None:
+    share = root / "usr/share"
+    assert list((share / "man/man1").glob("qemufix-report.1*"))
+    assert (share / "bash-completion/completions/qemufix").exists()
+    assert (share / "zsh/site-functions/_qemufix").exists()
+    assert (share / "fish/vendor_completions.d/qemufix.fish").exists()
+
+
 def test_crash_s_folder_has_the_plugin_beside_the_modules(root: Path) -> None:
     plugin = root / "usr/lib64/crash/extensions/qemufix.so"
     assert plugin.is_symlink()

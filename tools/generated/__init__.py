@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that follow from the commands as click declares them: manual pages and completion."""
