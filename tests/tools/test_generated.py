@@ -52,7 +52,8 @@ def test_a_page_says_what_help_says(command: Command) -> None:
     page = ROOT / "docs" / "man" / f"{command.name}.1"
     shown = subprocess.run(
         ["man", "--encoding=UTF-8", "--no-hyphenation", "--no-justification", "-l", str(page)],
-        capture_output=True, text=True, check=True, env={"MANWIDTH": "200", "PATH": "/usr/bin:/bin"},
+        capture_output=True, text=True, check=True,
+        env={"MANWIDTH": "200", "PATH": "/usr/bin:/bin"},
     ).stdout  # fmt: skip
     shown = " ".join(re.sub(".\b", "", shown).split())
     if not command.words:
