@@ -66,6 +66,14 @@ check: setup ## ruff and mypy
 	@$(PYTHON) -m mypy --strict
 
 # A make of its own: build.mk asks crash and python3, which setup may just have installed.
+.PHONY: docs
+docs: setup ## the pages of docs/ as HTML, into build/docs; a dead link is an error
+	@$(PYTHON) -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
+
+.PHONY: docs-links
+docs-links: setup ## ask the network for each address that they name
+	@$(PYTHON) -m sphinx -q -b linkcheck -d build/doctrees docs build/docs-links
+
 .PHONY: generated
 generated: setup ## the manual pages and completions, from the commands as they are now
 	@$(PYTHON) -m tools.generated

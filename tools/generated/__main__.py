@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from . import bash, fish, man, zsh
+from . import bash, fish, man, reference, zsh
 from .tree import commands
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +18,7 @@ def generated() -> dict[Path, str]:
     tree = commands()
     files = {_PAGES / f"{command.name}.1": man.page(command) for command in tree if command.words}
     files[_PAGES / "qemufix.1"] = man.overview((_PAGES / "qemufix.1.in").read_text("utf-8"), tree)
+    files[ROOT / "docs" / "commands.md"] = reference.page(tree)
     folder = ROOT / "completion"
     files[folder / "bash" / "qemufix"] = bash.script(tree)
     files[folder / "zsh" / "_qemufix"] = zsh.script(tree)

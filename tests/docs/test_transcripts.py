@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each transcript of docs/symptoms.md is run: the tool says that, and the remedy helps."""
+"""Each transcript of docs/symptoms.md and quickstart.md is run: that is said, and helps."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ class Transcript(NamedTuple):
     steps: list[tuple[str, list[str]]]
 
 
-def transcripts() -> Iterator[Transcript]:
-    for section in PAGE.read_text().split("\n## ")[1:]:
+def transcripts(page: Path) -> Iterator[Transcript]:
+    for section in page.read_text().split("\n## ")[1:]:
         title = section.partition("\n")[0]
+        if "```console" not in section:
+            continue
         version = re.search(r"<!-- crash (\S+) -->", section)
         (block,) = re.findall(r"```console\n(.*?)```", section, re.DOTALL)
         steps: list[tuple[str, list[str]]] = []
@@ -45,7 +47,8 @@ def transcripts() -> Iterator[Transcript]:
         yield Transcript(title, version[1] if version else "", steps)
 
 
-ALL = list(transcripts())
+SYMPTOMS = list(transcripts(PAGE))
+QUICK = list(transcripts(PAGE.with_name("quickstart.md")))
 
 
 @pytest.fixture
@@ -121,7 +124,7 @@ def has(text: str, line: str) -> bool:
 
 @pytest.mark.lab
 @pytest.mark.crash
-@pytest.mark.parametrize("transcript", ALL, ids=lambda t: t.title)
+@pytest.mark.parametrize("transcript", [*SYMPTOMS, *QUICK], ids=lambda t: t.title)
 def test_the_tool_says_that_and_the_remedy_helps(transcript: Transcript, folder: Path) -> None:
     reason = lacking(transcript)
     if reason:
@@ -139,8 +142,8 @@ def test_what_isnt_said_is_noticed() -> None:
 
 def test_each_symptom_of_the_table_is_in_a_transcript() -> None:
     table = re.findall(r"^\| `(.+?)` \| (\w+) \|", PAGE.read_text(), re.MULTILINE)
-    assert len(table) == len(ALL)
-    for (symptom, tool), transcript in zip(table, ALL, strict=True):
+    assert len(table) == len(SYMPTOMS)
+    for (symptom, tool), transcript in zip(table, SYMPTOMS, strict=True):
         shown = " ".join(line for _, lines in transcript.steps for line in lines)
         assert transcript.title.startswith(f"{tool}: ")
         assert " ".join(symptom.split()) in " ".join(shown.split())
