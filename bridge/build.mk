@@ -46,7 +46,8 @@ CRASH_CFLAGS = $(BRIDGE_CFLAGS) -Wno-unused-parameter -Wno-sign-compare \
 SHIM ?= $(PLUGIN_FOLDER)/crashext/qemufix.so
 HOST ?= $(PLUGIN_FOLDER)/crashext/_host.so
 HOST_SOURCES = $(addprefix bridge/, command.c interpreter.c serve.c host.c guard.c fork.c \
-	output.c transaction.c reinit.c reloc.c detach.c offsets.c restart.c)
+	output.c transaction.c meter.c standin.c handback.c record.c reinit.c reloc.c detach.c offsets.c \
+	restart.c)
 PLUGIN_PARTS = $(SHIM) $(HOST) $(PLUGIN_FOLDER)/qemufix.so
 
 .PHONY: plugin plugin-install plugin-clean

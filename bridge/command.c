@@ -7,6 +7,9 @@
 #define _GNU_SOURCE
 #include "defs.h"
 #include <sys/socket.h>
+#include "fork.h"
+#include "guard.h"
+#include "handback.h"
 #include "interpreter.h"
 #include "protocol.h"
 #include "serve.h"
@@ -15,9 +18,12 @@ static int grant(const struct wish *wish)
 {
 	switch (wish->kind) {
 	case APPLY:
-		return run_transaction(&wish->target, wish->limit_ms);
+		return run_transaction(&wish->target, wish->limit_ms, wish->record);
 	case RESTART:
-		return run_restart(wish->args, wish->args_size, wish->script, wish->script_size);
+		return run_restart(wish->args, wish->args_size, wish->record,
+				   wish->script, wish->script_size);
+	case GO_BACK:
+		return run_go_back(wish->record);
 	default:
 		return 0;
 	}
@@ -41,8 +47,9 @@ int qfx_run_command(const char *folder, int argc, char **argv)
 	serve(line[0], &wish);
 	close(line[0]);
 	result = end_interpreter(child);
-	if (result == 0)
+	if (result == 0 && wish.kind)
 		result = grant(&wish);
 	free(wish.memory);
+	let_interrupts();
 	return result;
 }

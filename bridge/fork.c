@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Copies of the session: making one, waiting for one, standing in for one. */
+/* Copies of the session: making one, waiting for one, being one. */
 #define _GNU_SOURCE
 #include "defs.h"
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include "fork.h"
 
@@ -52,6 +51,41 @@ int was_interrupted(void)
 	return interrupts > 0;
 }
 
+int end_no_more(void)
+{
+	mask_interrupt(SIG_BLOCK);
+	if (interrupts == 0)
+		to_end = 0;
+	mask_interrupt(SIG_UNBLOCK);
+	return interrupts > 0 ? -1 : 0;
+}
+
+void hold_interrupts(void)
+{
+	mask_interrupt(SIG_BLOCK);
+}
+
+void let_interrupts(void)
+{
+	mask_interrupt(SIG_UNBLOCK);
+}
+
+int interrupt_waits(void)
+{
+	sigset_t set;
+
+	sigpending(&set);
+	return sigismember(&set, SIGINT);
+}
+
+void drop_interrupt(void)
+{
+	struct sigaction before, ignore = { .sa_handler = SIG_IGN };
+
+	sigaction(SIGINT, &ignore, &before);
+	sigaction(SIGINT, &before, NULL);
+}
+
 void end_wait(void)
 {
 	sigaction(SIGINT, &session_interrupt, NULL);
@@ -90,53 +124,6 @@ int wait_for(pid_t child)
 		if (errno != EINTR)
 			return 0;
 	return status;
-}
-
-static pid_t session_child;
-
-static void pass_on(int signal)
-{
-	kill(session_child, signal);
-}
-
-static void end_like(int status)
-{
-	struct rlimit no_core = { 0, 0 };
-
-	if (!WIFSIGNALED(status))
-		_exit(WEXITSTATUS(status));
-	setrlimit(RLIMIT_CORE, &no_core);
-	signal(WTERMSIG(status), SIG_DFL);
-	raise(WTERMSIG(status));
-	_exit(128 + WTERMSIG(status));
-}
-
-/*
- * From here on the child is the session.  This process keeps its pid, its place
- * as the shell's job and its children (crash waits for a pager or a pipe until
- * its pid is gone, so they have to be reaped), and lets go of everything else:
- * a reader of the command's output would wait for our copy of the pipe.
- */
-void stand_in_for(pid_t child)
-{
-	static const int passed_on[] = { SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
-	pid_t ended;
-	int status;
-
-	session_child = child;
-	signal(SIGINT, SIG_IGN);
-	signal(SIGQUIT, SIG_IGN);
-	signal(SIGPIPE, SIG_DFL);
-	for (size_t i = 0; i < sizeof(passed_on) / sizeof(*passed_on); i++)
-		signal(passed_on[i], pass_on);
-	close_range(3, ~0U, 0);
-	for (;;) {
-		ended = waitpid(-1, &status, 0);
-		if (ended == child)
-			end_like(status);
-		if (ended < 0 && errno != EINTR)
-			_exit(1);
-	}
 }
 
 /* crash asks for SIGUSR2 at its parent's end, and leaves in order on it (main.c). */

@@ -11,14 +11,23 @@
 pid_t fork_copy(void);
 /* Kills the copy when Ctrl-C is typed, or was. */
 void end_on_interrupt(pid_t child);
+/* From here on it is too late for that; -1 when Ctrl-C was typed before. */
+int end_no_more(void);
 void end_wait(void);
 int was_interrupted(void);
+
+/*
+ * Between two waits Ctrl-C is held: crash's own handler would jump to the prompt,
+ * and gdb_interface() ignores it.
+ */
+void hold_interrupts(void);
+void let_interrupts(void);
+int interrupt_waits(void);
+void drop_interrupt(void);
 
 /* Waits for the copy to end; its wait status. */
 int wait_for(pid_t child);
 
-/* In the session: hand over to the copy.  Does not return. */
-void stand_in_for(pid_t child) __attribute__((noreturn));
 /* In the copy: be the session. */
 void become_session(void);
 

@@ -28,9 +28,10 @@ void relocate_symbols(const struct target *target);
 void relocate_gdb(const struct target *target);
 int can_relocate_gdb(void);
 
-/* transaction.c, restart.c: what may be done to the session. */
-int run_transaction(const struct target *target, uint32_t limit_ms);
-int run_restart(const char *args, size_t size, const char *script, size_t script_size);
+/* transaction.c, restart.c: what may be done to the session; the record is record.h's. */
+int run_transaction(const struct target *target, uint32_t limit_ms, const char *record);
+int run_restart(const char *args, size_t size, const char *record,
+		const char *script, size_t script_size);
 
 /* output.c: whether another extension collects the command's output in a file. */
 int is_collected(void);
@@ -40,6 +41,11 @@ void release_output(void);
 void replay(int fd);
 /* Close the command's pipe or pager and see its reader end. */
 void finish_output(void);
+/* The same where the reader does not read any more, so that messages are seen. */
+void leave_dead_reader(void);
+void say_interrupted(void);
+/* Close what a command's output goes to, and leave it to the copy. */
+void let_go_of_output(void);
 
 /* detach.c: what a forked copy must not do while it is no session (yet). */
 struct detached {

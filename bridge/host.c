@@ -2,8 +2,10 @@
 /* Facts, physical reads and messages: crash's services as plain C functions. */
 #include "defs.h"
 #include "guard.h"
+#include "handback.h"
 #include "host.h"
 #include "protocol.h"
+#include "record.h"
 
 static void fact(FILE *to, const char *name, const char *value)
 {
@@ -73,12 +75,15 @@ void print_facts(FILE *to)
 	fact(to, "dumpfile", pc->dumpfile);
 	fact(to, "namelist", pc->namelist);
 	print_session(to);
+	fact(to, "record", kept_record());
+	number(to, "origin_waits", origin_waits());
 	print_extensions(to);
 	print_command_line(to);
 }
 
-struct physical_read {
-	uint64_t paddr;
+struct memory_read {
+	uint64_t address;
+	int memtype;
 	void *buffer;
 	size_t size;
 	int done;
@@ -86,15 +91,15 @@ struct physical_read {
 
 static void do_read(void *arg)
 {
-	struct physical_read *r = arg;
+	struct memory_read *r = arg;
 
-	r->done = readmem(r->paddr, PHYSADDR, r->buffer, r->size, "qemufix",
+	r->done = readmem(r->address, r->memtype, r->buffer, r->size, "qemufix",
 			  QUIET | RETURN_ON_ERROR);
 }
 
-int read_phys(uint64_t paddr, void *buffer, size_t size)
+int read_memory(uint64_t address, int memtype, void *buffer, size_t size)
 {
-	struct physical_read r = { paddr, buffer, size, 0 };
+	struct memory_read r = { address, memtype, buffer, size, 0 };
 
 	if (guarded(do_read, &r) || !r.done)
 		return -1;

@@ -13,7 +13,8 @@
 
 /* What the session is: strings "name=value", each with its NUL. */
 void print_facts(FILE *to);
-int read_phys(uint64_t paddr, void *buffer, size_t size);
+/* memtype: PHYSADDR or KVADDR of crash's readmem(). */
+int read_memory(uint64_t address, int memtype, void *buffer, size_t size);
 /* One line in crash's error style, after the name of the command. */
 int say(const char *line);
 /* What an input file (-i, <) still holds after the running command; bytes copied. */

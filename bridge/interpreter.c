@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sys/wait.h>
 #include "fork.h"
+#include "guard.h"
 #include "interpreter.h"
 #include "protocol.h"
 
@@ -72,13 +73,18 @@ pid_t start_interpreter(const char *folder, int argc, char **argv, int line)
 
 int end_interpreter(pid_t child)
 {
-	int status = wait_for(child);
+	int status = wait_for(child), interrupted;
 
+	hold_interrupts();
+	interrupted = was_interrupted();
 	end_wait();
+	if (interrupted) {
+		say_interrupted();
+		return -1;
+	}
 	if (!WIFSIGNALED(status))
 		return WEXITSTATUS(status);
-	if (!was_interrupted())
-		error(INFO, "ended by signal %d (%s); the session is as it was\n",
-		      WTERMSIG(status), strsignal(WTERMSIG(status)));
+	error(INFO, "ended by signal %d (%s); the session is as it was\n",
+	      WTERMSIG(status), strsignal(WTERMSIG(status)));
 	return -1;
 }

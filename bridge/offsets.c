@@ -38,9 +38,9 @@ void note_offsets(struct offsets *offsets)
 		closedir(dir);
 }
 
-void restore_offsets(const struct offsets *offsets)
+void restore_offsets(const struct offsets *offsets, int from)
 {
 	for (int i = 0; i < offsets->count; i++)
-		if (lseek(offsets->fd[i], 0, SEEK_CUR) != offsets->at[i])
+		if (offsets->fd[i] >= from && lseek(offsets->fd[i], 0, SEEK_CUR) != offsets->at[i])
 			lseek(offsets->fd[i], offsets->at[i], SEEK_SET);
 }

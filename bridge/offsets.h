@@ -13,6 +13,6 @@ struct offsets {
 };
 
 void note_offsets(struct offsets *offsets);
-void restore_offsets(const struct offsets *offsets);
+void restore_offsets(const struct offsets *offsets, int from);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Where a command's output goes, and ending it before the command has ended. */
 #include "defs.h"
+#include <poll.h>
 #include <sys/wait.h>
 #include "guard.h"
 
@@ -41,6 +42,22 @@ void release_output(void)
 	replay(fileno(collected));
 }
 
+/* Copies of the process have them too, and a reader would wait for ours. */
+void let_go_of_output(void)
+{
+	FILE **streams[] = { &pc->ifile_ofile, &pc->ifile_pipe, &pc->ofile, &pc->pipe, &pc->stdpipe };
+
+	for (size_t i = 0; i < sizeof(streams) / sizeof(*streams); i++) {
+		if (!*streams[i])
+			continue;
+		if (fp == *streams[i])
+			fp = stdout;
+		close(fileno(*streams[i]));
+		*streams[i] = NULL;
+	}
+	pc->stdpipe_pid = pc->pipe_pid = pc->pipe_shell_pid = 0;
+}
+
 /* Until the process is gone, whoever's child it is. */
 static void wait_until_gone(pid_t pid)
 {
@@ -67,4 +84,26 @@ void finish_output(void)
 {
 	finish(&pc->stdpipe, &pc->stdpipe_pid);
 	finish(&pc->pipe, &pc->pipe_pid);
+}
+
+static int is_read(FILE *stream)
+{
+	struct pollfd reader = { .fd = stream ? fileno(stream) : -1 };
+
+	return poll(&reader, 1, 0) <= 0 || !(reader.revents & POLLERR);
+}
+
+void leave_dead_reader(void)
+{
+	if (!is_read(pc->stdpipe) || !is_read(pc->pipe))
+		finish_output();
+}
+
+void say_interrupted(void)
+{
+	void (*broken_pipe)(int) = signal(SIGPIPE, SIG_IGN);
+
+	leave_dead_reader();
+	error(INFO, "\ninterrupted; the session is as it was\n");
+	signal(SIGPIPE, broken_pipe);
 }

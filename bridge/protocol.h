@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 /* Raised with every change below; the facts tell it. */
-#define QFX_PROTOCOL 2
+#define QFX_PROTOCOL 3
 
 enum {
 	LINE_FD = 3,			/* the interpreter's end */
@@ -28,8 +28,11 @@ enum request_kind {
 	SCRIPT,		/* answered by what an input file (-i, <) still holds */
 	MESSAGE,	/* a line, to be said in crash's error style */
 	/* Noted, and done when the interpreter has ended with status 0. */
-	APPLY,		/* struct apply_request */
-	RESTART,	/* uint32_t size of the arguments, these each with its NUL, the script */
+	APPLY,		/* struct apply_request, the record */
+	RESTART,	/* struct restart_request, the arguments, the record, the script */
+	GO_BACK,	/* the record */
+	/* Answered at once. */
+	READ_VIRTUAL,	/* struct read_request of an address of the guest's kernel */
 };
 
 enum answer_kind { DONE, REFUSED };
@@ -40,7 +43,7 @@ struct head {
 };
 
 struct read_request {
-	uint64_t paddr;
+	uint64_t address;
 	uint32_t size;	/* at most MAX_READ */
 } __attribute__((packed));
 
@@ -48,6 +51,11 @@ struct apply_request {
 	int64_t phys_base;
 	int64_t kaslr_offset;
 	uint32_t limit_ms;	/* until the re-initialisation counts as hung */
+} __attribute__((packed));
+
+struct restart_request {
+	uint32_t args_size;	/* the arguments, each with its NUL */
+	uint32_t record_size;	/* with its NUL */
 } __attribute__((packed));
 
 #endif

@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <stdio_ext.h>
 #include <sys/mman.h>
+#include "fork.h"
 #include "guard.h"
+#include "record.h"
 
 enum { MAX_ARGS = 1024 };
 
@@ -116,6 +118,7 @@ static void reset_process(int script_fd)
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
 		signal(signals[i], SIG_DFL);
+	drop_interrupt();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
@@ -129,7 +132,19 @@ static void reset_process(int script_fd)
 		unlink(pc->namelist_debug);
 }
 
-int run_restart(const char *args, size_t size, const char *script, size_t script_size)
+static void execute(char **argv, int script_fd, const char *record)
+{
+	char *before = strdup(kept_record());
+
+	keep_record(record);
+	reset_process(script_fd);
+	execv(CRASH_PROGRAM, argv);
+	keep_record(before ? before : "");
+	free(before);
+}
+
+int run_restart(const char *args, size_t size, const char *record,
+		const char *script, size_t script_size)
 {
 	static char *argv[MAX_ARGS + 3];
 	static char script_path[64];
@@ -147,10 +162,11 @@ int run_restart(const char *args, size_t size, const char *script, size_t script
 	release_output();
 	fflush(NULL);
 	finish_output();
+	if (interrupt_waits())
+		return drop_interrupt(), say_interrupted(), -1;
 	if (return_input())
 		return error(INFO, "can't keep the waiting input: %s\n", strerror(errno)), -1;
-	reset_process(script_fd);
-	execv(CRASH_PROGRAM, argv);
+	execute(argv, script_fd, record);
 	error(INFO, "can't start crash again: %s\n", strerror(errno));
 	return -1;
 }

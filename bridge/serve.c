@@ -63,11 +63,11 @@ static void answer_facts(int line)
 	free(text);
 }
 
-static void answer_read(int line, const struct read_request *r)
+static void answer_read(int line, const struct read_request *r, int memtype)
 {
 	static char buffer[MAX_READ];
 
-	if (r->size <= sizeof(buffer) && read_phys(r->paddr, buffer, r->size) == 0)
+	if (r->size <= sizeof(buffer) && read_memory(r->address, memtype, buffer, r->size) == 0)
 		answer(line, DONE, buffer, r->size);
 	else
 		answer(line, REFUSED, NULL, 0);
@@ -85,31 +85,65 @@ static void answer_script(int line)
 	free(text);
 }
 
-static void note_apply(struct wish *wish, const struct apply_request *r)
+/* The request goes on to be wanted. */
+static void note(struct wish *wish, int kind, char *data)
 {
-	wish->kind = APPLY;
+	free(wish->memory);
+	wish->kind = kind;
+	wish->memory = data;
+}
+
+/* serve() puts a NUL behind each request, so the record has one. */
+static void note_apply(struct wish *wish, char *data)
+{
+	const struct apply_request *r = (const struct apply_request *)data;
+
 	wish->target.phys_base = r->phys_base;
 	wish->target.kaslr_offset = r->kaslr_offset;
 	wish->limit_ms = r->limit_ms;
+	wish->record = data + sizeof(*r);
+	note(wish, APPLY, data);
+}
+
+/* Whether a text of that size ends with its NUL. */
+static int is_ended(const char *text, uint32_t size, size_t room)
+{
+	return size && size <= room && text[size - 1] == '\0';
 }
 
 /* Keeps the request; -1 when it makes no sense. */
 static int note_restart(struct wish *wish, char *data, size_t size)
 {
-	uint32_t args_size;
+	struct restart_request r;
+	char *text = data + sizeof(r);
 
-	memcpy(&args_size, data, sizeof(args_size));
-	if (!args_size || args_size > size - sizeof(args_size))
+	memcpy(&r, data, sizeof(r));
+	size -= sizeof(r);
+	if (!is_ended(text, r.args_size, size) ||
+	    !is_ended(text + r.args_size, r.record_size, size - r.args_size))
 		return -1;
-	if (data[sizeof(args_size) + args_size - 1] != '\0')
+	wish->args = text;
+	wish->args_size = r.args_size;
+	wish->record = text + r.args_size;
+	wish->script = wish->record + r.record_size;
+	wish->script_size = size - r.args_size - r.record_size;
+	note(wish, RESTART, data);
+	return 0;
+}
+
+/* Notes what is to be done when the interpreter has ended; -1 when it makes no sense. */
+static int take_wish(const struct head *head, char *data, struct wish *wish)
+{
+	if (head->kind == APPLY && head->size >= sizeof(struct apply_request)) {
+		note_apply(wish, data);
+	} else if (head->kind == RESTART && head->size > sizeof(struct restart_request)) {
+		return note_restart(wish, data, head->size);
+	} else if (head->kind == GO_BACK) {
+		wish->record = data;
+		note(wish, GO_BACK, data);
+	} else {
 		return -1;
-	wish->args = data + sizeof(args_size);
-	wish->kind = RESTART;
-	wish->args_size = args_size;
-	wish->script = wish->args + args_size;
-	wish->script_size = size - sizeof(args_size) - args_size;
-	free(wish->memory);
-	wish->memory = data;
+	}
 	return 0;
 }
 
@@ -119,16 +153,14 @@ static int respond(int line, const struct head *head, char *data, struct wish *w
 	if (head->kind == FACTS) {
 		answer_facts(line);
 	} else if (head->kind == READ && head->size == sizeof(struct read_request)) {
-		answer_read(line, (struct read_request *)data);
+		answer_read(line, (struct read_request *)data, PHYSADDR);
+	} else if (head->kind == READ_VIRTUAL && head->size == sizeof(struct read_request)) {
+		answer_read(line, (struct read_request *)data, KVADDR);
 	} else if (head->kind == SCRIPT) {
 		answer_script(line);
 	} else if (head->kind == MESSAGE) {
 		answer(line, say(data) ? REFUSED : DONE, NULL, 0);
-	} else if (head->kind == APPLY && head->size == sizeof(struct apply_request)) {
-		note_apply(wish, (struct apply_request *)data);
-		answer(line, DONE, NULL, 0);
-	} else if (head->kind == RESTART && head->size > sizeof(uint32_t) &&
-		   note_restart(wish, data, head->size) == 0) {
+	} else if (take_wish(head, data, wish) == 0) {
 		answer(line, DONE, NULL, 0);
 	} else {
 		return -1;

@@ -7,12 +7,12 @@
 
 /* What the interpreter wants done to the session; kind is 0 for nothing. */
 struct wish {
-	int kind;		/* APPLY or RESTART of protocol.h */
+	int kind;		/* APPLY, RESTART or GO_BACK of protocol.h */
 	struct target target;
 	uint32_t limit_ms;
-	const char *args, *script;
+	const char *args, *record, *script;
 	size_t args_size, script_size;
-	void *memory;		/* what args and script lie in; to be freed */
+	void *memory;		/* what these lie in; to be freed */
 };
 
 /* Answers the interpreter until it closes the line, or says what makes no sense. */

@@ -5,8 +5,8 @@
  * setjmp catches error(FATAL), but neither clean_exit() nor a signal nor a hang.
  * So a forked copy goes through the stages.  It tells each by a byte; at the end
  * it asks for leave to be the session, and the old process only waits for it
- * from then on.  When it ends before, or takes too long, the old process goes
- * on: nothing in it was touched.
+ * from then on.  When it ends before, takes too long, or Ctrl-C is typed, the old
+ * process goes on: nothing in it was touched.
  */
 #define _GNU_SOURCE
 #include "defs.h"
@@ -16,7 +16,11 @@
 #include <sys/wait.h>
 #include "fork.h"
 #include "guard.h"
+#include "handback.h"
+#include "meter.h"
 #include "offsets.h"
+#include "record.h"
+#include "standin.h"
 
 enum { FINISHED = 0xff };	/* stages are told by their number + 1 */
 
@@ -35,17 +39,33 @@ static void tell(int to_session, unsigned char what)
 		_exit(1);
 }
 
-/* Returns only as the session. */
-static void copy_side(const struct target *target, int to_session, int log)
+/* The readers of the output may be gone with a Ctrl-C that came too late. */
+static void tell_outcome(int log, int too_late)
+{
+	void (*broken_pipe)(int) = signal(SIGPIPE, SIG_IGN);
+
+	leave_dead_reader();
+	replay(log);
+	fprintf(fp, "Done%s: this is a full session now.\n", too_late ? ", too late to interrupt" : "");
+	finish_output();
+	signal(SIGPIPE, broken_pipe);
+}
+
+/*
+ * Returns only as the session.  Ctrl-C is for the old process to decide on: here it is
+ * held, whatever handlers crash and gdb set meanwhile.
+ */
+static void copy_side(const struct target *target, int to_session, int log, const char *record)
 {
 	struct detached saved;
 	unsigned char leave;
+	int too_late;
 
+	hold_interrupts();
 	goal = target;
 	detach(&saved, fcntl(log, F_DUPFD_CLOEXEC, 3));
 	for (current = qfx_stages; current->name; current++) {
 		tell(to_session, current - qfx_stages + 1);
-		SIGACTION(SIGINT, restart, &pc->sigaction, NULL);
 		if (guarded(run_stage, NULL))
 			_exit(1);
 	}
@@ -53,11 +73,14 @@ static void copy_side(const struct target *target, int to_session, int log)
 	if (read(to_session, &leave, 1) != 1)
 		_exit(1);
 	become_session();
+	begin_as_copy(to_session);
+	keep_record(record);
 	attach(&saved);
-	replay(log);
-	fprintf(fp, "Done: this is a full session now.\n");
-	finish_output();
-	close(to_session);
+	too_late = interrupt_waits();
+	drop_interrupt();
+	SIGACTION(SIGINT, restart, &pc->sigaction, NULL);
+	let_interrupts();
+	tell_outcome(log, too_late);
 	close(log);
 }
 
@@ -71,6 +94,15 @@ static int milliseconds_left(const struct timespec *start, uint32_t limit_ms)
 	return spent < (long)limit_ms ? (int)(limit_ms - spent) : 0;
 }
 
+static int count_stages(void)
+{
+	int count = 0;
+
+	while (qfx_stages[count].name)
+		count++;
+	return count;
+}
+
 /* 1 finished, 0 ended before, -1 out of time; *stage is the last one begun. */
 static int follow(int from_copy, uint32_t limit_ms, unsigned char *stage)
 {
@@ -81,7 +113,8 @@ static int follow(int from_copy, uint32_t limit_ms, unsigned char *stage)
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	while ((left = milliseconds_left(&start, limit_ms)) > 0) {
-		if (poll(&ready, 1, left) <= 0)
+		show_meter(*stage, count_stages());
+		if (poll(&ready, 1, until_shown(left)) <= 0)
 			continue;
 		if (read(from_copy, &told, 1) != 1)
 			return 0;
@@ -127,24 +160,34 @@ static void report(int outcome, int status, int stage, int log, uint32_t limit_m
 
 	how_it_ended(outcome, status, limit_ms, why, sizeof(why));
 	last_words(log, words, sizeof(words));
+	leave_dead_reader();
 	error(INFO, "stage %s %s%s%s\n", name, why, *words ? ": " : "", words);
 	error(INFO, "nothing was changed; the session is as it was\n");
 }
 
+/* 0 when the session was a copy's, and is this process's again. */
 static int session_side(pid_t copy, int from_copy, int log, uint32_t limit_ms)
 {
+	void (*broken_pipe)(int) = signal(SIGPIPE, SIG_IGN);
 	unsigned char stage = 0;
-	int outcome = follow(from_copy, limit_ms, &stage);
-	int status;
+	int outcome, status, result = -1;
 
-	if (outcome == 1 && write(from_copy, "", 1) == 1)
-		stand_in_for(copy);
-	if (outcome < 0)
-		kill(copy, SIGKILL);
-	status = wait_for(copy);
+	end_on_interrupt(copy);
+	start_meter();
+	outcome = follow(from_copy, limit_ms, &stage);
+	end_meter();
+	if (outcome == 1 && end_no_more() == 0 && write(from_copy, "", 1) == 1) {
+		stand_in_for(copy, from_copy);
+		result = 0;
+	} else {
+		if (outcome < 0)
+			kill(copy, SIGKILL);
+		status = wait_for(copy);
+		report(outcome, status, stage, log, limit_ms);
+	}
 	end_wait();
-	report(outcome, status, stage, log, limit_ms);
-	return -1;
+	signal(SIGPIPE, broken_pipe);
+	return result;
 }
 
 static void set_gdb_threads(void *number)
@@ -166,28 +209,41 @@ static pid_t fork_without_threads(void)
 	return fork_copy();
 }
 
-int run_transaction(const struct target *target, uint32_t limit_ms)
+static int cant_fork(void)
+{
+	error(INFO, "can't fork the session: %s\n", strerror(errno));
+	return -1;
+}
+
+/* What the old process does when it goes on. */
+static void put_back(const struct offsets *offsets, int handed_back)
+{
+	restore_offsets(offsets, handed_back ? STDERR_FILENO + 1 : 0);
+	if (handed_back)
+		go_on();
+	guarded(set_gdb_threads, "unlimited");
+}
+
+int run_transaction(const struct target *target, uint32_t limit_ms, const char *record)
 {
 	static struct offsets offsets;
 	int line[2], log = memfd_create("qemufix", MFD_CLOEXEC), result;
 	pid_t copy;
 
-	if (log < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) < 0)
-		return error(INFO, "can't fork the session: %s\n", strerror(errno)), -1;
+	if (log < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) < 0 ||
+	    share_handback() < 0)
+		return cant_fork();
 	note_offsets(&offsets);
 	copy = fork_without_threads();
 	if (copy == 0) {
 		close(line[0]);
-		copy_side(target, line[1], log);
+		copy_side(target, line[1], log, record);
 		return 0;
 	}
 	close(line[1]);
-	if (copy < 0)
-		result = (error(INFO, "can't fork the session: %s\n", strerror(errno)), -1);
-	else
-		result = session_side(copy, line[0], log, limit_ms);
-	restore_offsets(&offsets);
-	guarded(set_gdb_threads, "unlimited");
+	result = copy < 0 ? cant_fork() : session_side(copy, line[0], log, limit_ms);
+	put_back(&offsets, result == 0);
+	unshare_handback();
 	close(line[0]);
 	close(log);
 	return result;

@@ -116,6 +116,8 @@ def detect(job: Job, /, dumps: tuple[str, ...], as_json: bool, **detail: bool) -
 @click.option("--apply", is_flag=True, help="Inside crash: put the running session right.")
 @click.option("--restart", is_flag=True, help="With --apply: start crash anew in place.")
 @click.option("--dry-run", is_flag=True, help="Only say what --apply would do.")
+@click.option("--quiet", is_flag=True, help="With --apply: nothing needed, nothing said.")
+@click.option("--undo", is_flag=True, help="Inside crash: back to the session as it was started.")
 @of_detail
 @click.pass_obj
 def physbase(job: Job, /, **options: Any) -> int:
@@ -134,6 +136,22 @@ def physbase(job: Job, /, **options: Any) -> int:
     from .physbase import Options, run_physbase
 
     return run_physbase(job, Options(**options))
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@click.pass_obj
+def status(job: Job, as_json: bool) -> int:
+    """Inside crash: say what was applied in this session, and by what evidence.
+
+    Exit status 0: something was, and is in force; 1: nothing is.
+
+    \b
+      crash> qemufix status
+    """
+    from .status import run_status
+
+    return run_status(job, as_json=as_json)
 
 
 @cli.command()

@@ -40,11 +40,20 @@ class Options(NamedTuple):
     dry_run: bool
     verbose: bool = False
     explain: bool = False
+    quiet: bool = False
+    undo: bool = False
 
 
 def run_physbase(job: Job, options: Options) -> int:
     """Answer, and apply where that was asked for; returns the exit status."""
     _check(job, options)
+    if job.session is not None and options.undo:
+        from ..session.undo import undo
+
+        undo(job.session)
+        return 0
+    if job.session is not None and options.quiet:
+        return _apply_if_needed(job, job.session, options)
     answer = search(job, options, **_how(options))
     job.answer(answer, _text(job, answer, options), as_json=options.as_json)
     if not answer.found:
@@ -52,16 +61,7 @@ def run_physbase(job: Job, options: Options) -> int:
             raise SessionError("not applied: no kernel was found for certain")
         return 1
     if job.session is not None and (options.apply or options.dry_run):
-        from ..session.apply import apply
-
-        job.out.flush()
-        apply(
-            job.session,
-            answer,
-            repaired=lambda: _repaired(job, options),
-            dry_run=options.dry_run,
-            restart=options.restart,
-        )
+        _apply(job, job.session, options, answer)
     return 0
 
 
@@ -75,6 +75,29 @@ def _text(job: Job, answer: Location, options: Options) -> Iterator[str]:
         given = [word for path in options.vmlinux for word in ("--vmlinux", path)]
         command = ["qemufix", "crash", *options.dumps, *given]
         yield f"Next: {' '.join(map(shell_word, command))}"
+
+
+def _apply_if_needed(job: Job, session: Host, options: Options) -> int:
+    from .if_needed import wanted
+
+    answer = wanted(session, lambda: search(job, options, **_how(options)))
+    if answer is not None:
+        _apply(job, session, options, answer)
+    return 0
+
+
+def _apply(job: Job, session: Host, options: Options, answer: Location) -> None:
+    from ..session.apply import apply
+
+    job.out.flush()
+    apply(
+        session,
+        answer,
+        repaired=lambda: _repaired(job, options),
+        dry_run=options.dry_run,
+        restart=options.restart,
+        if_needed=options.quiet,
+    )
 
 
 def search(job: Job, options: Options, **how: Any) -> Location:
@@ -163,6 +186,12 @@ def _check(job: Job, options: Options) -> None:
             "--apply works inside crash: `extend qemufix.so`, then `qemufix physbase --apply`;"
             " from here `qemufix crash VMLINUX DUMP` starts crash right"
         )
+    if job.session is None and options.undo:
+        raise click.UsageError("--undo works inside crash, on what `physbase --apply` did there")
+    if options.undo and (options.apply or options.dry_run or options.restart or options.quiet):
+        raise click.UsageError("--undo goes alone")
+    if options.quiet and not options.apply:
+        raise click.UsageError("--quiet goes with --apply, inside crash")
     if job.session is not None and options.fetch:
         raise click.UsageError("inside crash the kernel is the session's; nothing is fetched")
     check_fetch(options.fetch)

@@ -11,6 +11,7 @@ from ..arch import architecture_of
 from ..arch.base import MASK64
 from ..errors import SessionError
 from ..text import hex64, printable
+from .applied import read_record, record_of
 from .restart import MARKER
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def apply(
     repaired: Repaired | None = None,
     dry_run: bool = False,
     restart: bool = False,
+    if_needed: bool = False,
 ) -> None:
     """Put the session right, or say why that can't be done or need not be.
 
@@ -50,14 +52,12 @@ def apply(
         repaired: called where crash has to be started again on a repaired dump; refused where None.
         dry_run: only say what would be done.
         restart: start crash again even where the session could be changed as it runs.
+        if_needed: say nothing where the session has the values, and leave it a minimal one.
 
     Raises:
         SessionError: the memory does not bear the answer out, or nothing can be done.
     """
-    if location.vmlinux_fits is False:
-        raise SessionError(
-            f"not applied: the session's vmlinux is of another build {_wanted(location)}"
-        )
+    _check_fits(location)
     voffset, kaslr_offset = location.kimage_voffset, location.kaslr_offset
     if voffset is None or kaslr_offset is None:
         raise SessionError(
@@ -65,8 +65,9 @@ def apply(
         )
     _gate(host, voffset, kaslr_offset)
     values = f"{_place(location.phys_base, voffset)}, KASLR offset {hex64(kaslr_offset)}"
-    if not host.minimal and _is_right(host, location):
-        host.write(f"The session has {values} already: nothing to change.\n")
+    if _is_right(host, location) and (if_needed or not host.minimal):
+        if not if_needed:
+            host.write(f"The session has {values} already: nothing to change.\n")
         return
     lacks = _crash_lacks(location)
     if lacks and repaired is None:
@@ -74,16 +75,28 @@ def apply(
     if lacks:
         _on_repaired(host, location, values, lacks, None if dry_run else repaired)
         return
-    phys_base = location.phys_base if host.can_reinit and not restart else None
+    in_process = host.can_reinit and not restart and location.phys_base is not None
     if dry_run:
-        host.write(f"Would {_deed(phys_base is not None)} with {values}.\n{_was(host)}")
-    elif phys_base is not None:
-        host.write(f"Re-initialising the session with {values}.\n")
-        host.reinit(phys_base, kaslr_offset, _limit())
+        host.write(f"Would {_deed(in_process)} with {values}.\n{_was(host)}")
+    elif in_process:
+        _reinit(host, location, values)
     else:
         if not restart:
             host.write("This session can't be re-initialised as it runs, so crash starts again.\n")
         _restart(host, location, values)
+
+
+def _check_fits(location: Location) -> None:
+    if location.vmlinux_fits is False:
+        raise SessionError(
+            f"not applied: the session's vmlinux is of another build {_wanted(location)}"
+        )
+
+
+def _reinit(host: Host, location: Location, values: str) -> None:
+    host.write(f"Re-initialising the session with {values}.\n")
+    record = record_of(host, location, "in process").packed()
+    host.reinit(location.phys_base or 0, location.kaslr_offset or 0, _limit(), record)
 
 
 def _on_repaired(
@@ -94,7 +107,7 @@ def _on_repaired(
     if repaired is None:
         host.write(f"Would start crash again with {values}.\n{_was(host)}")
         return
-    _check_first(location)
+    _check_first(host, location)
     shown = repaired()
     if shown.said:
         host.write(f"{printable(shown.said)}\n")
@@ -179,9 +192,10 @@ def _gate(host: Host, voffset: int, kaslr_offset: int) -> None:
         )
 
 
-def _check_first(location: Location) -> None:
-    """A restart that did not help is not repeated."""
-    if os.environ.get(MARKER):
+def _check_first(host: Host, location: Location) -> None:
+    """A restart that did not help is not repeated; one that was undone may be."""
+    record = read_record(host)
+    if os.environ.get(MARKER) and not (record and record.undone):
         raise SessionError(
             "crash was started again already and is not right yet: "
             f"start it by hand with {' '.join(location.crash_args)}"
@@ -191,6 +205,7 @@ def _check_first(location: Location) -> None:
 def _restart(host: Host, location: Location, values: str, files: Sequence[str] = ()) -> None:
     from .restart import restart
 
-    _check_first(location)
+    _check_first(host, location)
     host.write(f"Starting crash again with {values}.\n")
-    restart(host, location.crash_args, files)
+    record = record_of(host, location, "restart", tuple(files))
+    restart(host, location.crash_args, files, record=record.packed())

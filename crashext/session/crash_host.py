@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Sequence
 
@@ -113,12 +114,34 @@ class CrashHost:
         """What ``set`` changed in this session."""
         return Settings(self._is("scroll"), int(self._facts["radix"]), int(self._facts["debug"]))
 
+    @property
+    def record(self) -> str:
+        """The line that went with the last deed, or nothing."""
+        return self._facts.get("record", "")
+
+    @property
+    def origin_waits(self) -> bool:
+        """Whether the session that this one was made of is there to be gone back to."""
+        return self._is("origin_waits")
+
+    @property
+    def on_terminal(self) -> bool:
+        """Whether what is written shows on a terminal at once."""
+        return os.isatty(self._output)
+
     def read_phys(self, paddr: int, size: int) -> bytes | None:
         """Guest-physical memory as crash reads it, or None where it can't."""
+        return self._read(Request.READ, paddr, size)
+
+    def read_virt(self, vaddr: int, size: int) -> bytes | None:
+        """The guest kernel's memory as the session translates it, or None where it can't."""
+        return self._read(Request.READ_VIRTUAL, vaddr, size)
+
+    def _read(self, request: Request, address: int, size: int) -> bytes | None:
         data = bytearray()
         while len(data) < size:
-            at, part = paddr + len(data), min(size - len(data), MAX_READ)
-            read = self._line.ask(Request.READ, struct.pack("=QI", at, part))
+            at, part = address + len(data), min(size - len(data), MAX_READ)
+            read = self._line.ask(request, struct.pack("=QI", at, part))
             if read is None:
                 return None
             data += read
@@ -132,16 +155,22 @@ class CrashHost:
         """Print one line in crash's error style."""
         self._line.ask(Request.MESSAGE, _printed(line))
 
-    def reinit(self, phys_base: int, kaslr_offset: int, limit: float) -> None:
+    def reinit(self, phys_base: int, kaslr_offset: int, limit: float, record: str) -> None:
         """Have the session re-initialised when the command has ended."""
         values = struct.pack("=qqI", phys_base, kaslr_offset, round(limit * 1000))
-        self._line.ask(Request.APPLY, values)
+        self._line.ask(Request.APPLY, values + record.encode("ascii"))
 
-    def restart(self, args: Sequence[str], script: bytes) -> None:
+    def restart(self, args: Sequence[str], script: bytes, record: str) -> None:
         """Have crash started again when the command has ended."""
         raw = b"".join(_raw(arg) + b"\0" for arg in args)
-        if self._line.ask(Request.RESTART, struct.pack("=I", len(raw)) + raw + script) is None:
+        kept = record.encode("ascii") + b"\0"
+        sizes = struct.pack("=II", len(raw), len(kept))
+        if self._line.ask(Request.RESTART, sizes + raw + kept + script) is None:
             raise SessionError("crash can't be started again from here")
+
+    def go_back(self, record: str) -> None:
+        """Have the session that this one was made of go on when the command has ended."""
+        self._line.ask(Request.GO_BACK, record.encode("ascii"))
 
     def command_line(self) -> list[str]:
         """The argv of the session's process."""

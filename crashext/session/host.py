@@ -67,8 +67,23 @@ class Host(Protocol):
     def settings(self) -> Settings:
         """What ``set`` may have changed."""
 
+    @property
+    def record(self) -> str:
+        """The line that went with the last deed (crashext.session.applied), or nothing."""
+
+    @property
+    def origin_waits(self) -> bool:
+        """Whether the session that this one was made of is there to be gone back to."""
+
     def read_phys(self, paddr: int, size: int) -> bytes | None:
         """Guest-physical memory as crash reads it, or None where it can't."""
+
+    @property
+    def on_terminal(self) -> bool:
+        """Whether what is written shows on a terminal at once, with no pager or pipe between."""
+
+    def read_virt(self, vaddr: int, size: int) -> bytes | None:
+        """The guest kernel's memory as the session translates it, or None where it can't."""
 
     def write(self, text: str) -> None:
         """Print through crash's output; raises BrokenPipeError when nobody reads it."""
@@ -76,15 +91,22 @@ class Host(Protocol):
     def message(self, line: str) -> None:
         """Print one line in crash's error style, after the command's name."""
 
-    def reinit(self, phys_base: int, kaslr_offset: int, limit: float) -> None:
+    def reinit(self, phys_base: int, kaslr_offset: int, limit: float, record: str) -> None:
         """Re-initialise the session whole or not at all, within ``limit`` seconds.
 
+        ``record`` is a line that the session keeps when it is done.
         Crash tells how it went: the session that goes on may be a copy of this
         process, or it may happen only after the command has ended.
         """
 
-    def restart(self, args: Sequence[str], script: bytes) -> None:
+    def restart(self, args: Sequence[str], script: bytes, record: str) -> None:
         """Start crash anew with ``args`` (argv), running ``script`` first."""
+
+    def go_back(self, record: str) -> None:
+        """Let the session that this one was made of go on in its place.
+
+        Crash tells how it went, when the command has ended.
+        """
 
     def command_line(self) -> list[str]:
         """The argv that this crash was started with."""

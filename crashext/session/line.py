@@ -9,7 +9,7 @@ from enum import IntEnum
 
 from ..errors import SessionError
 
-PROTOCOL = 2  # QFX_PROTOCOL
+PROTOCOL = 3  # QFX_PROTOCOL
 LINE_FD = 3
 MAX_REQUEST = 1 << 20
 MAX_READ = 1 << 16
@@ -27,6 +27,8 @@ class Request(IntEnum):
     MESSAGE = 4
     APPLY = 5
     RESTART = 6
+    GO_BACK = 7
+    READ_VIRTUAL = 8
 
 
 class Line:

@@ -30,7 +30,10 @@ class SessionOutput(io.TextIOBase):
 
 
 class SessionErrors(io.TextIOBase):
-    """Each line written here becomes a message in crash's error style."""
+    """Each line written here becomes a message in crash's error style.
+
+    What begins with a carriage return is a progress line (cli/progress.py), which is no message.
+    """
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -40,8 +43,15 @@ class SessionErrors(io.TextIOBase):
         """Always; see io.TextIOBase."""
         return True
 
+    def isatty(self) -> bool:
+        """Whether there is a place for a progress line."""
+        return self._host.on_terminal
+
     def write(self, text: str) -> int:
         """Take ``text``; whole lines are printed at once, the rest on flush."""
+        if text.startswith("\r"):
+            self._host.write(text)
+            return len(text)
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             self._say(line)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import SessionError
@@ -91,7 +92,9 @@ def carry_over(host: Host) -> bytes:
     return start + (b"" if host.in_rc_file else host.pending_script())
 
 
-def restart(host: Host, crash_args: Sequence[str], files: Sequence[str] = ()) -> None:
+def restart(
+    host: Host, crash_args: Sequence[str], files: Sequence[str] = (), *, record: str = ""
+) -> None:
     """Start crash again with ``crash_args``, on ``files`` if there are any.
 
     A ``.crashrc`` that the command came from runs again as a whole, and an ``-i``
@@ -105,4 +108,34 @@ def restart(host: Host, crash_args: Sequence[str], files: Sequence[str] = ()) ->
     args = new_command_line(
         old, crash_args, keep_script=host.in_rc_file, files=files, instead_of=dumps
     )
-    host.restart(args, b"" if host.in_rc_file else carry_over(host))
+    host.restart(args, b"" if host.in_rc_file else carry_over(host), record)
+
+
+def restart_as_before(host: Host, old: Sequence[str], record: str) -> None:
+    """Start crash again with the command line ``old``; its ``-i FILE`` as in :func:`restart`.
+
+    Raises:
+        SessionError: a file on it is not there any more.
+    """
+    now = set(host.command_line())
+    kept = [old[0]]
+    for option, value in _options(old[1:]):
+        if value is None and not option.startswith("-") and option not in now:
+            _check_is_there(option)
+        if option != "-i" or host.in_rc_file:
+            kept += _joined(option, value)
+    host.restart(kept, b"" if host.in_rc_file else carry_over(host), record)
+
+
+def _joined(option: str, value: str | None) -> list[str]:
+    if value is None:
+        return [option]
+    long = option.startswith("--") and not (_names(option, _MACHDEP) or _names(option, _KASLR))
+    return [f"{option}={value}"] if long else [option, value]
+
+
+def _check_is_there(path: str) -> None:
+    if not Path(path).exists():
+        raise SessionError(
+            f"not undone, the session is as it was: {path}, which it was started on, is gone"
+        )

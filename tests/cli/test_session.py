@@ -30,6 +30,9 @@ class StandIn:
     kimage_voffset: int | None = None
     kaslr_offset: int | None = 0
     settings = Settings(scroll=False, radix=10, debug=0)
+    record = ""
+    origin_waits = False
+    on_terminal = False
 
     def __init__(self) -> None:
         self.applied: list[tuple[int, int]] = []
@@ -41,17 +44,23 @@ class StandIn:
         with open_dump(str(SAMPLE)) as dump:
             return dump.read(paddr, size)
 
+    def read_virt(self, vaddr: int, size: int) -> bytes | None:
+        return None
+
     def write(self, text: str) -> None:
         self.text += text
 
     def message(self, line: str) -> None:
         raise AssertionError(line)
 
-    def reinit(self, phys_base: int, kaslr_offset: int, limit: float) -> None:
+    def reinit(self, phys_base: int, kaslr_offset: int, limit: float, record: str) -> None:
         self.applied.append((phys_base, kaslr_offset))
 
-    def restart(self, args: Sequence[str], script: bytes) -> None:
+    def restart(self, args: Sequence[str], script: bytes, record: str) -> None:
         raise AssertionError(args)
+
+    def go_back(self, record: str) -> None:
+        raise AssertionError(record)
 
     def command_line(self) -> list[str]:
         return ["crash"]
@@ -141,7 +150,7 @@ def test_a_live_session_is_refused() -> None:
 
 def test_a_failed_apply_says_why() -> None:
     class Failing(StandIn):
-        def reinit(self, phys_base: int, kaslr_offset: int, limit: float) -> None:
+        def reinit(self, phys_base: int, kaslr_offset: int, limit: float, record: str) -> None:
             raise SessionError("no way")
 
     answer = Answer(Failing(), "physbase", "--apply")

@@ -33,12 +33,22 @@ class FakeHost:
     reinits: list[tuple[int, int, float]] = field(default_factory=list)
     restarts: list[tuple[list[str], bytes]] = field(default_factory=list)
     closed: bool = False
+    on_terminal: bool = False
+    record: str = ""
+    origin_waits: bool = False
+    virtual: dict[int, bytes] = field(default_factory=dict)
+    records: list[str] = field(default_factory=list)
+    gone_back: list[str] = field(default_factory=list)
 
     def read_phys(self, paddr: int, size: int) -> bytes | None:
         for start, data in self.memory.items():
             if start <= paddr and paddr + size <= start + len(data):
                 return data[paddr - start : paddr - start + size]
         return None
+
+    def read_virt(self, vaddr: int, size: int) -> bytes | None:
+        found = self.virtual.get(vaddr)
+        return None if found is None else found[:size]
 
     def write(self, text: str) -> None:
         if self.closed:
@@ -48,11 +58,16 @@ class FakeHost:
     def message(self, line: str) -> None:
         self.messages.append(line)
 
-    def reinit(self, phys_base: int, kaslr_offset: int, limit: float) -> None:
+    def reinit(self, phys_base: int, kaslr_offset: int, limit: float, record: str) -> None:
+        self.records.append(record)
         self.reinits.append((phys_base, kaslr_offset, limit))
 
-    def restart(self, args: Sequence[str], script: bytes) -> None:
+    def restart(self, args: Sequence[str], script: bytes, record: str) -> None:
+        self.records.append(record)
         self.restarts.append((list(args), script))
+
+    def go_back(self, record: str) -> None:
+        self.gone_back.append(record)
 
     def command_line(self) -> list[str]:
         return list(self.argv)

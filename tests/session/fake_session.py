@@ -33,6 +33,7 @@ class FakeSession:
             "machine": "X86_64", "dumpfile": "guest.elf", "namelist": "vmlinux",
             "minimal": "1", "live": "0", "rc_file": "0", "in_process": "1", "scroll": "0",
             "radix": "16", "debug": "0", "phys_base": "-4096", "kaslr_offset": "2097152",
+            "origin_waits": "0",
             **self.facts,
         }  # fmt: skip
         self._own, self.line = socket.socketpair()
@@ -64,7 +65,7 @@ class FakeSession:
             pairs = [*self.facts.items(), *(("extension", name) for name in self.extensions)]
             pairs += [("argument", word) for word in self.arguments]
             return b"".join(f"{name}={value}\0".encode() for name, value in pairs)
-        if kind == Request.READ:
+        if kind in (Request.READ, Request.READ_VIRTUAL):
             paddr, size = struct.unpack("=QI", data)
             found = self.memory[paddr : paddr + size]
             return found if len(found) == size else None

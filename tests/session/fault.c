@@ -11,7 +11,13 @@ struct stage {
 	void (*run)(const void *target);
 };
 
+struct back_step {
+	const char *name;
+	const char *(*run)(void);
+};
+
 static void (*mended)(const void *);
+static const char *(*mended_step)(void);
 
 static void give_up(const void *target) { error(FATAL, "this is the fault\n"); }
 static void leave(const void *target) { clean_exit(1); }
@@ -25,6 +31,29 @@ static const struct stage kinds[] = {
 	{ "abort", abort_here }, { "hang", hang }, { "spoil", spoil }, { NULL, NULL },
 };
 
+static const char *step_gives_up(void) { error(FATAL, "this is the fault\n"); return NULL; }
+static const char *step_refuses(void) { return "this is the fault"; }
+static const char *step_segv(void) { *(volatile int *)8 = 1; return NULL; }
+
+/* A step of the way back: qfx_back_steps in bridge/handback.c. */
+static int fault_of_step(void)
+{
+	struct back_step *step = dlsym(RTLD_DEFAULT, "qfx_back_steps");
+
+	while (step->name && !STREQ(step->name, args[1]))
+		step++;
+	if (!step->name)
+		return FALSE;
+	if (!mended_step)
+		mended_step = step->run;
+	step->run = STREQ(args[2], "error") ? step_gives_up :
+		    STREQ(args[2], "segv") ? step_segv :
+		    STREQ(args[2], "none") ? mended_step : step_refuses;
+	if (STREQ(args[2], "none"))
+		mended_step = NULL;
+	return TRUE;
+}
+
 static void cmd_fault(void)
 {
 	struct stage *stage = dlsym(RTLD_DEFAULT, "qfx_stages");
@@ -34,6 +63,8 @@ static void cmd_fault(void)
 		stage++;
 	while (kind->name && !STREQ(kind->name, args[2]))
 		kind++;
+	if (!stage->name && fault_of_step())
+		return;
 	if (!stage->name)
 		error(FATAL, "no such stage\n");
 	if (!mended)

@@ -18,7 +18,7 @@ class Terminal:
     """A crash session on a terminal of its own."""
 
     def __init__(self, argv: list[str], cwd: Path, **env: str) -> None:
-        self.text = ""
+        self.text, self.argv = "", argv
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.chdir(cwd)

@@ -27,7 +27,7 @@ def as_host(host: CrashHost) -> Host:
 
 def test_both_sides_mean_the_same() -> None:
     text = HEADER.read_text()
-    kinds = re.findall(r"^\t([A-Z]+)(?: = 1)?,", text[text.index("enum request_kind") :], re.M)
+    kinds = re.findall(r"^\t([A-Z_]+)(?: = 1)?,", text[text.index("enum request_kind") :], re.M)
     assert [request.name for request in line.Request] == kinds[: len(line.Request)]
     assert [int(request) for request in line.Request] == list(range(1, len(line.Request) + 1))
     assert f"QFX_PROTOCOL {line.PROTOCOL}\n" in text
@@ -45,6 +45,7 @@ def test_facts() -> None:
         assert (host.phys_base, host.kaslr_offset) == (-4096, 2097152)
         assert host.kimage_voffset is None
         assert host.settings == Settings(scroll=False, radix=16, debug=0)
+        assert (host.record, host.origin_waits) == ("", False)
         assert host.extensions() == ["./mpykdump.so", "./qemufix.so"]
         assert host.command_line() == ["crash", "vmlinux", "guest.elf"]
 
@@ -75,14 +76,17 @@ def test_wishes_and_words(tmp_path: Path) -> None:
         host = CrashHost(session.line.fileno(), out.fileno())
         host.write("out\udc80\n")
         host.message("no\udc80")
-        host.reinit(-4096, 1 << 40, 1.5)
-        host.restart(["crash", "a b", "caf\udce9"], host.pending_script())
+        host.reinit(-4096, 1 << 40, 1.5, "what was done")
+        host.restart(["crash", "a b", "caf\udce9"], host.pending_script(), "why")
+        host.go_back("how")
     assert (tmp_path / "out").read_bytes() == b"out\\udc80\n"
     assert session.messages == ["no\\udc80"]
-    apply, restart = session.wishes
-    assert apply == (line.Request.APPLY, struct.pack("=qqI", -4096, 1 << 40, 1500))
+    apply, restart, go_back = session.wishes
+    assert apply[0] == line.Request.APPLY
+    assert apply[1] == struct.pack("=qqI", -4096, 1 << 40, 1500) + b"what was done"
+    assert go_back == (line.Request.GO_BACK, b"how")
     args = b"crash\0a b\0caf\xe9\0"
-    assert restart == (line.Request.RESTART, struct.pack("=I", len(args)) + args + b"bt\n")
+    assert restart == (line.Request.RESTART, struct.pack("=II", len(args), 4) + args + b"why\0bt\n")
 
 
 def test_what_is_too_much_or_refused_is_one_error() -> None:
@@ -91,7 +95,7 @@ def test_what_is_too_much_or_refused_is_one_error() -> None:
         with pytest.raises(SessionError, match="input file"):
             host.pending_script()
         with pytest.raises(SessionError, match="started again"):
-            host.restart(["crash"], bytes(line.MAX_REQUEST))
+            host.restart(["crash"], bytes(line.MAX_REQUEST), "")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -107,15 +108,15 @@ def right_session(case: Guest, commands: list[str], folder: Path) -> dict[str, s
         return dict.fromkeys(commands, NEVER_RAN)
 
 
-def compare(case: Guest, wrong: list[str], tmp_path: Path) -> None:
-    """One session started right, one with ``wrong`` options and then applied."""
+def compare(case: Guest, wrong: list[str], tmp_path: Path, before: Sequence[str] = ()) -> None:
+    """One session started right, one with ``wrong`` options and then applied, after ``before``."""
     commands = commands_for(case)
     folder = tmp_path / "applied"
     folder.mkdir()
-    before = [f"extend {PLUGIN}", "qemufix physbase --apply", "help -m > translation"]
+    first = [f"extend {PLUGIN}", *before, "qemufix physbase --apply", "help -m > translation"]
     with ThreadPoolExecutor() as both:
         started_right = both.submit(right_session, case, commands, tmp_path / "right")
-        said, applied = outputs(case.argv("-s", *wrong), before, commands, folder)
+        said, applied = outputs(case.argv("-s", *wrong), first, commands, folder)
     right = started_right.result()
     if NEVER_RAN in right.values():
         assert case.dump.name != OPENED, right
