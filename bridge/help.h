@@ -5,7 +5,9 @@ static char *help_qemufix[] = {
 	"find the kernel in a QEMU guest dump and put this session right",
 	"detect [--json]\n"
 	"  qemufix physbase [--json] [--no-cpu-state] [--all] [--kernel N|live|crashed]\n"
-	"  qemufix physbase --apply [--dry-run | --restart]\n"
+	"  qemufix physbase --apply [--dry-run | --restart] [--quiet]\n"
+	"  qemufix physbase --undo\n"
+	"  qemufix status [--json]\n"
 	"  qemufix report [--json]\n"
 	"  qemufix dmesg [-T] [--level LEVEL,...] [--json]",
 	"  QEMU and libvirt dump a guest's memory from outside, without knowing where",
@@ -14,6 +16,7 @@ static char *help_qemufix[] = {
 	"        detect  says whether QEMU wrote the dump, and from what that follows.",
 	"      physbase  finds phys_base and the KASLR offset, and checks them against",
 	"                the guest's memory.",
+	"        status  says what was applied in this session, and by what evidence.",
 	"        report  says what happened in this guest: times, a panic, vCPUs, tasks.",
 	"         dmesg  prints the kernel's log, in a minimal session, too.",
 	"",
@@ -29,6 +32,10 @@ static char *help_qemufix[] = {
 	"     --dry-run  with --apply: only say what would be done.",
 	"     --restart  with --apply: start crash again instead. Waiting commands,",
 	"                -i files, extensions and settings are carried over.",
+	"       --quiet  with --apply, for a .crashrc: nothing is said or done on a live",
+	"                system, on a dump that QEMU did not write, and in a session whose",
+	"                values are right. An error is one line.",
+	"        --undo  take --apply back: the session goes on as it was started.",
 	"\nEXAMPLE",
 	"  Ask whether QEMU wrote the dump:\n",
 	"    %s> qemufix detect",
@@ -37,5 +44,9 @@ static char *help_qemufix[] = {
 	"    %s> qemufix physbase --apply --dry-run",
 	"    %s> qemufix physbase --apply",
 	"    %s> bt -a",
+	"\n  The same in every session that needs it: in .crashrc, in your home or where",
+	"  crash is started:\n",
+	"    extend qemufix.so",
+	"    qemufix physbase --apply --quiet",
 	NULL
 };
