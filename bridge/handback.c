@@ -5,6 +5,8 @@
 #include <stdio_ext.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include "fork.h"
 #include "guard.h"
 #include "handback.h"
 #include "record.h"
@@ -23,6 +25,8 @@ struct state {
 	char ahead[MAX_AHEAD];
 	char typed[MAX_TYPED];
 	char record[MAX_RECORD];
+	int no_answer;		/* to a question that may be answered yet */
+	char problem[256];
 };
 
 static struct state *shared, *origin;
@@ -146,11 +150,11 @@ static const char *ask_origin(void)
 	struct pollfd ready = { .fd = line_to_origin, .events = POLLIN };
 	unsigned char word = ASK_BACK;
 
+	origin->no_answer = TRUE;
 	if (write(line_to_origin, &word, 1) != 1 || poll(&ready, 1, ANSWER_MS) != 1 ||
-	    read(line_to_origin, &word, 1) != 1) {
-		line_to_origin = -1;	/* an answer that comes late must not be taken for the next */
+	    read(line_to_origin, &word, 1) != 1)
 		return "the process that has it does not answer";
-	}
+	origin->no_answer = FALSE;
 	return word == READY ? NULL : "the process that has it can't go on";
 }
 
@@ -169,6 +173,39 @@ static void run_step(void *unused)
 {
 	(void)unused;
 	problem = current->run();
+}
+
+/* In a process of its own, so that nothing that befalls it befalls the session. */
+static void __attribute__((noreturn)) take_steps(void)
+{
+	for (current = qfx_back_steps; current->name; current++) {
+		problem = "failed";
+		if (guarded(run_step, NULL) || problem) {
+			snprintf(origin->problem, sizeof(origin->problem), "%s", problem);
+			_exit(1);
+		}
+	}
+	_exit(0);
+}
+
+/* TRUE when all is told, and the origin is ready. */
+static int tell_origin(void)
+{
+	pid_t teller;
+	int status;
+
+	snprintf(origin->problem, sizeof(origin->problem), "it can't be told where the input is");
+	origin->no_answer = FALSE;
+	teller = fork_copy();
+	if (teller == 0)
+		take_steps();
+	if (teller < 0)
+		return FALSE;
+	status = wait_for(teller);
+	end_wait();
+	if (origin->no_answer)
+		line_to_origin = -1;	/* an answer that comes late is not for the next question */
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 /* Not clean_exit(): the files that it removes are the origin's, too. */
@@ -193,14 +230,10 @@ int run_go_back(const char *record)
 	if (strlen(record) >= sizeof(origin->record))
 		record = "";
 	strcpy(origin->record, record);
-	for (current = qfx_back_steps; current->name; current++) {
-		problem = "failed";
-		if (guarded(run_step, NULL) || problem) {
-			error(INFO, "not undone, the session is as it was: %s\n", problem);
-			return -1;
-		}
-	}
-	hand_back();
+	if (tell_origin())
+		hand_back();
+	error(INFO, "not undone, the session is as it was: %s\n", origin->problem);
+	return -1;
 }
 
 int ready_to_go_on(void)

@@ -56,8 +56,9 @@ def test_a_stage_is_stopped(typed: tuple[Terminal, str], seconds: float) -> None
     crash.read_until("Re-initialising", start)
     time.sleep(seconds)
     crash.type("\x03")
-    at = crash.read_until("nothing was changed; the session is as it was", start)
-    assert re.search(r"stage \w+ interrupted", crash.text[start:at])
+    at = crash.read_until("the session is as it was", start)
+    said = crash.text[start:at]
+    assert re.search(r"stage \w+ interrupted" if seconds else r"interrupted", said), said
     at = crash.read_until("crash> ", at)
     assert is_minimal(crash, at)
     crash.type(APPLY + "\n")
