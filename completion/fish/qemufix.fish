@@ -6,7 +6,7 @@ function __qemufix_in --description 'Whether the words so far are of that comman
     set -l found
     for word in $words[2..]
         switch "$found $word"
-            case ' cache' 'cache clean' ' crash' ' detect' ' dmesg' ' drgn' ' gdb' ' physbase' ' repair' ' report' ' vmcoreinfo' ' vmlinux'
+            case ' cache' 'cache clean' ' crash' ' detect' ' dmesg' ' drgn' ' gdb' ' physbase' ' repair' ' report' ' status' ' vmcoreinfo' ' vmlinux'
                 set found (string trim -- "$found $word")
         end
     end
@@ -24,6 +24,7 @@ complete -c qemufix -n '__qemufix_in ""' -a gdb -d 'Find the kernel, then start 
 complete -c qemufix -n '__qemufix_in ""' -a physbase -d 'Find where the kernel is: phys_base and the KASLR offset'
 complete -c qemufix -n '__qemufix_in ""' -a repair -d 'Make the dump itself right, for every tool'
 complete -c qemufix -n '__qemufix_in ""' -a report -d 'Say what happened in this guest: kernel, times, panic, vCPUs, tasks, log'
+complete -c qemufix -n '__qemufix_in ""' -a status -d 'Inside crash: say what was applied in this session, and by what evidence'
 complete -c qemufix -n '__qemufix_in ""' -a vmcoreinfo -d 'Print the dump\'s VMCOREINFO: recovered, verified, completed'
 complete -c qemufix -n '__qemufix_in ""' -a vmlinux -d 'Make a vmlinux from the dump itself, in place of a debug package\'s'
 complete -c qemufix -n '__qemufix_in ""' -l version -d 'Print the version, and where the crash extension is.'
@@ -103,6 +104,8 @@ complete -c qemufix -n '__qemufix_in "physbase"' -l fetch -d 'Get the vmlinux fr
 complete -c qemufix -n '__qemufix_in "physbase"' -l apply -d 'Inside crash: put the running session right.'
 complete -c qemufix -n '__qemufix_in "physbase"' -l restart -d 'With --apply: start crash anew in place.'
 complete -c qemufix -n '__qemufix_in "physbase"' -l dry-run -d 'Only say what --apply would do.'
+complete -c qemufix -n '__qemufix_in "physbase"' -l quiet -d 'With --apply: nothing needed, nothing said.'
+complete -c qemufix -n '__qemufix_in "physbase"' -l undo -d 'Inside crash: back to the session as it was started.'
 complete -c qemufix -n '__qemufix_in "physbase"' -s v -l verbose -d 'Say more: every check, and what it means.'
 complete -c qemufix -n '__qemufix_in "physbase"' -l explain -d 'Say step by step what was tried, read, found and rejected.'
 complete -c qemufix -n '__qemufix_in "physbase"' -s h -l help -d 'Show this message and exit.'
@@ -136,6 +139,8 @@ complete -c qemufix -n '__qemufix_in "report"' -l max-memory -x -d 'Let the dump
 complete -c qemufix -n '__qemufix_in "report"' -l max-unpacked -x -d 'Let unpacking a compressed file take so much of the disk.'
 complete -c qemufix -n '__qemufix_in "report"' -l json -d 'Print JSON (schema 1).'
 complete -c qemufix -n '__qemufix_in "report"' -s h -l help -d 'Show this message and exit.'
+complete -c qemufix -n '__qemufix_in "status"' -l json -d 'Print JSON (schema 1).'
+complete -c qemufix -n '__qemufix_in "status"' -s h -l help -d 'Show this message and exit.'
 complete -c qemufix -n '__qemufix_in "vmcoreinfo"' -F
 complete -c qemufix -n '__qemufix_in "vmcoreinfo"' -l vmlinux -r -F -d 'The kernel\'s vmlinux.'
 complete -c qemufix -n '__qemufix_in "vmcoreinfo"' -l kernel -x -a 'live crashed' -d 'Which one, where there are several.'
