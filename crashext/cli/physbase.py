@@ -71,10 +71,23 @@ def _text(job: Job, answer: Location, options: Options) -> Iterator[str]:
         from .explain import explanation
 
         yield from explanation(answer)
-    if answer.found and job.session is None and answer.vmlinux_fits is not False:
+    if not answer.found or answer.vmlinux_fits is False:
+        return
+    if job.session is not None:
+        yield from _next_in_session(job.session, answer, options)
+    else:
         given = [word for path in options.vmlinux for word in ("--vmlinux", path)]
         command = ["qemufix", "crash", *options.dumps, *given]
         yield f"Next: {' '.join(map(shell_word, command))}"
+
+
+def _next_in_session(session: Host, answer: Location, options: Options) -> Iterator[str]:
+    from ..session.apply import is_right
+
+    if options.apply or options.dry_run:
+        return  # what is done says it
+    right = is_right(session, answer) and not session.minimal
+    yield "The session has these values." if right else "Next: qemufix physbase --apply"
 
 
 def _apply_if_needed(job: Job, session: Host, options: Options) -> int:

@@ -65,7 +65,7 @@ def apply(
         )
     _gate(host, voffset, kaslr_offset)
     values = f"{_place(location.phys_base, voffset)}, KASLR offset {hex64(kaslr_offset)}"
-    if _is_right(host, location) and (if_needed or not host.minimal):
+    if is_right(host, location) and (if_needed or not host.minimal):
         if not if_needed:
             host.write(f"The session has {values} already: nothing to change.\n")
         return
@@ -121,7 +121,7 @@ def _place(phys_base: int | None, voffset: int) -> str:
     return f"phys_base {hex64(phys_base)}"
 
 
-def _is_right(host: Host, location: Location) -> bool:
+def is_right(host: Host, location: Location) -> bool:
     """Whether the session has the answer's values."""
     if host.kaslr_offset != location.kaslr_offset:
         return False
