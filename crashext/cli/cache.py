@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -172,6 +171,8 @@ def _what(file: File) -> str:
 
 
 def _as_json(file: File) -> dict[str, Any]:
+    from datetime import UTC, datetime
+
     from ..dumps.storage.folder import PART
 
     used = datetime.fromtimestamp(file.last_used, UTC).replace(microsecond=0)
