@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..text import hex64, printable
+from ..text import hex64, printable, shown
 
 if TYPE_CHECKING:
     from ..session.applied import Record, Values
@@ -41,7 +41,7 @@ def status_text(status: Status) -> Iterator[str]:
         yield f"  confirmed by  {printable(', '.join(record.confirmed_by)) or 'nothing'}"
     yield from _values(status)
     for path in record.shown if record is not None and status.state == "applied" else ():
-        yield f"  dump          shown repaired as {printable(path)}"
+        yield f"  dump          shown repaired as {shown(path)}"
     if status.path is not None:
         yield f"  banner        {_banner(status.banner)}"
     if status.state == "applied":

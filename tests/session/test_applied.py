@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from crashext.cli import run
 from crashext.errors import SessionError
 from crashext.session.applied import MAX_RECORD, Record, Values, read_record
 from crashext.session.plugin import run_in
@@ -103,6 +104,16 @@ def test_status_asks_the_dump(right: bool) -> None:
     assert code == 1
     assert said.startswith("Nothing was applied in this minimal session.")
     assert ("the kernel's is where" in said) is right
+
+
+@pytest.mark.parametrize("words", [["status"], ["physbase", "--undo"]])
+def test_in_a_shell_it_is_said_where_they_belong(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "crash" in err
 
 
 def test_status_on_a_live_system() -> None:
