@@ -39,6 +39,18 @@ static void tell(int to_session, unsigned char what)
 		_exit(1);
 }
 
+/*
+ * crash 9's silent_call_bt() parses options of its own without saying that to getopt(),
+ * which goes on in the last word that an earlier command had with options (rd -p).
+ */
+static void forget_options(void)
+{
+	char *none[] = { "qemufix", NULL };
+
+	optind = 0;
+	getopt(1, none, "");
+}
+
 /* The readers of the output may be gone with a Ctrl-C that came too late. */
 static void tell_outcome(int log, int too_late)
 {
@@ -62,6 +74,7 @@ static void copy_side(const struct target *target, int to_session, int log, cons
 	int too_late;
 
 	hold_interrupts();
+	forget_options();
 	goal = target;
 	detach(&saved, fcntl(log, F_DUPFD_CLOEXEC, 3));
 	for (current = qfx_stages; current->name; current++) {
