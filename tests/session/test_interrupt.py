@@ -29,7 +29,8 @@ def typed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Term
         pager = tmp_path / "pager"
         pager.write_text(PAGER)
         pager.chmod(0o755)
-        argv = [*(arg for arg in argv if arg != "--no_scroll"), "--CRASHPAGER"]
+        # -s turns scrolling off, too.
+        argv = [*(arg for arg in argv if arg not in ("--no_scroll", "-s")), "--CRASHPAGER"]
         env = {"CRASHPAGER": str(pager)}
     crash = Terminal(argv, tmp_path, **env)
     at = crash.read_until("crash> ")
