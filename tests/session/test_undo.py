@@ -137,7 +137,8 @@ def test_apply_and_undo_leave_nothing(tmp_path: Path) -> None:
     out = run_crash(guest(OPENED).argv(*WRONG), commands, cwd=tmp_path, timeout=4 * TIMEOUT).out
     assert out.count("Undone") == 4, out
     before, after = Left.read(tmp_path / "before"), Left.read(tmp_path / "after")
-    assert (after.descriptors, after.children) == (before.descriptors, before.children)
+    # gdb opens and closes the vmlinux as it likes: one less is no leak.
+    assert after.descriptors <= before.descriptors and after.children == before.children
     assert after.memory - before.memory < LITTLE
 
 
