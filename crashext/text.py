@@ -16,8 +16,16 @@ def printable(text: str | bytes) -> str:
     the user's terminal.
     """
     if isinstance(text, str):
-        text = text.encode("utf-8", "surrogateescape")
+        text = b"".join(map(_bytes_of, text)) if not text.isascii() else text.encode()
     return "".join(chr(b) if 0x20 <= b < 0x7F else f"\\x{b:02x}" for b in text)
+
+
+def _bytes_of(character: str) -> bytes:
+    """In UTF-8; a byte that was no UTF-8 as itself, half of a character as UTF-8 would have it."""
+    try:
+        return character.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return character.encode("utf-8", "surrogatepass")
 
 
 def shown(text: str) -> str:

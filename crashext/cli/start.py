@@ -70,17 +70,27 @@ def _tool(name: str) -> Tool:
 
 def _started(job: Job, tool: Tool, command: list[str], chosen: str | None) -> int:
     """Start the tool in our place; crash once more with less, should it not come up."""
+    from ..launch.feed import fed
+    from ..launch.run import become
+
+    if tool.again(command) is None:
+        become(command)
+    with fed(b"exit") as is_fed:
+        return _run(job, tool, command, chosen, is_fed=is_fed)
+
+
+def _run(job: Job, tool: Tool, command: list[str], chosen: str | None, *, is_fed: bool) -> int:
     from ..launch.run import become, run
 
     again = tool.again(command)
-    if again is None:
+    if again is None and not is_fed:
         become(command)
     status = run(command)
-    if status != _NOT_UP:
+    if status != _NOT_UP or again is None:
         return status
     job.complain(f"{tool.name} did not come up: not all is as it expects; once more, with less")
     _say(job, again, chosen)
-    return _started(job, tool, again, chosen)
+    return _run(job, tool, again, chosen, is_fed=is_fed)
 
 
 def _say(job: Job, command: Sequence[str], chosen: str | None) -> None:

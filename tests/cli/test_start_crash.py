@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ def test_a_command_shows_names_as_a_shell_takes_them(name: str, tmp_path: Path) 
     assert words[-3:] == [str(VMLINUX), str(dump), ""]
 
 
+START = [sys.executable, "-m", "crashext"]
 LAB = ROOT / "lab" / "dumps"
 
 
@@ -53,3 +55,25 @@ def test_a_session_started_right(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0
     assert f"RELEASE: {truth['release']}\n" in done.stdout
     assert "Linux version" in done.stdout
+
+
+@pytest.mark.lab
+@pytest.mark.crash
+@pytest.mark.skipif(not shutil.which("crash"), reason="crash is not installed")
+@pytest.mark.parametrize("commands", ["rd -a linux_banner", "rd -a linux_banner\n", ""])
+@pytest.mark.parametrize(
+    ("name", "starts"), [("ovmf-kaslr.kdump", 1), ("early-setup.kdump", 2)], ids=["up", "not up"]
+)
+def test_commands_on_a_pipe_are_run_once(name: str, starts: int, commands: str) -> None:
+    """Their end is no failure of crash, and what did not come up has read none of them."""
+    dump = LAB / name
+    if not dump.with_suffix(".json").exists():
+        pytest.skip(f"no {name}: make sample-dumps")
+    vmlinux = LAB / json.loads(dump.with_suffix(".json").read_text())["vmlinux"]
+    command = [*START, "crash", str(dump), "--vmlinux", str(vmlinux), "-s", "--no_crashrc"]
+    done = subprocess.run(
+        command, input=commands, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0
+    assert done.stdout.count("Linux version") == bool(commands)
+    assert done.stderr.count("once more") == starts - 1
