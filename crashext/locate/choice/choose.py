@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ...arch.base import Cpu
 from ..context import Context
 from ..image import accounting
-from ..image.image import Image
+from ..image.image import Image, vcpus
 from ..result import Confidence
 from ..ways.page_tables import kernel_root
 from .confidence import SOUND, confidence, is_rival
@@ -261,6 +261,5 @@ def _place(context: Context, cpu: Cpu) -> str:
 def _vcpus(image: Image) -> str:
     """The vCPUs of an image, and that its page tables map other memory too where they do."""
     cpus = image.running
-    numbers = " and ".join(filter(None, (", ".join(f"#{n}" for n in cpus[:-1]), f"#{cpus[-1]}")))
-    text = f"vCPU {numbers} runs" if len(cpus) == 1 else f"vCPUs {numbers} run"
+    text = f"{vcpus(cpus)} run{'s' if len(cpus) == 1 else ''}"
     return f"on bent page tables {text}" if image.partial_cpus and not image.cpus else text

@@ -16,7 +16,7 @@ from ..context import Context
 from ..memory import PAGE_SIZE
 from ..ways import vmcoreinfo_memory
 from . import accounting, body, vmcoreinfo_data, witnesses
-from .image import Image
+from .image import Image, vcpus
 
 _BANNER_MAX = 1024
 _NOTES_MAX = 4096
@@ -155,15 +155,11 @@ def check_cpu_tables(context: Context, image: Image) -> Evidence:
         )
         return Evidence(name, what)
     if image.cpus:
-        return Evidence(name, f"the tables of vCPU {_numbers(image.cpus)} map it", True)
+        return Evidence(name, f"the tables of {vcpus(image.cpus)} map it", True)
     if image.partial_cpus:
-        words = f"the tables of vCPU {_numbers(image.partial_cpus)} map it in part"
+        words = f"the tables of {vcpus(image.partial_cpus)} map it in part"
         return Evidence(name, f"{words}, and other memory in between")
     return Evidence(name, "no vCPU runs on tables that map it")
-
-
-def _numbers(cpus: list[int]) -> str:
-    return ", ".join(map(str, cpus))
 
 
 CHECKS: tuple[Callable[[Context, Image], Evidence], ...] = (

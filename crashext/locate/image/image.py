@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ...arch.base import MASK64, Architecture, Evidence, Paging, Proposal
@@ -181,3 +181,9 @@ def sort_in(arch: Architecture, proposal: Proposal, images: list[Image]) -> Imag
 def fitting(images: Iterable[Image], proposal: Proposal) -> Image | None:
     """The image that ``proposal`` can be of, or None."""
     return next((image for image in images if image.fits(proposal)), None)
+
+
+def vcpus(numbers: Sequence[int]) -> str:
+    """``vCPU #0``, ``vCPUs #0, #1 and #3``: by the sign they aren't taken for counts."""
+    *first, last = [f"#{number}" for number in numbers]
+    return f"vCPUs {', '.join(first)} and {last}" if first else f"vCPU {last}"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from ...arch.base import AddressSpace, Cpu, Evidence
 from ..context import Context
-from .image import Image
+from .image import Image, vcpus
 from .kernel_memory import own_tables
 
 NAME = "vcpu_registers"
@@ -31,8 +31,8 @@ def check(context: Context, image: Image) -> Evidence:
         else [c.index for c in context.cpus[:_MAX_CPUS] if _runs_in(image, tables, c)]
     )
     if image.witnesses:
-        numbers = ", ".join(map(str, image.witnesses))
-        return Evidence(NAME, f"vCPU {numbers} executes its text, on a stack that it maps", True)
+        executing = f"executing its text, on a stack that it maps: {vcpus(image.witnesses)}"
+        return Evidence(NAME, executing, True)
     return Evidence(NAME, "no vCPU is seen to execute its text")
 
 
