@@ -26,7 +26,7 @@ _CHECKS = {
     "vmcoreinfo_data": "the kernel's own pointer leads to a VMCOREINFO that says the same",
     witnesses.NAME: "a vCPU executes the image's text, on a stack that the image's tables map",
     body.NAME: "pages drawn by lot from text and read-only data are those of a kernel",
-    accounting.DIRECT_MAP: "the image's page tables map all of RAM, as only a kernel does",
+    accounting.DIRECT_MAP: "its page tables map RAM, at places drawn by lot, as a kernel's do",
     accounting.MEMORY_MAP: "its struct pages account for RAM, and have the image's pages reserved",
     "crashk_res": "where the capture kernel lies was set aside by the one that crashed",
     "panic_cpu": "the kernel noted which CPU panicked",
