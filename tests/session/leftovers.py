@@ -33,3 +33,9 @@ class Left:
     def read(cls, file: Path) -> Self:
         descriptors, children, memory, _ = file.read_text().split()
         return cls(int(descriptors), int(children), int(memory) << 10)
+
+    def shows_no_leak_since(self, before: Self) -> None:
+        """Fails where something was left; gdb itself closes the vmlinux now and then: one less."""
+        assert self.descriptors <= before.descriptors
+        assert self.children == before.children
+        assert self.memory - before.memory < LITTLE
