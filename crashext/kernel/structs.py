@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ..arch.base import MASK64
 from ..errors import TypesError
-from ..symbols.btf import Btf
 from .kernel import Kernel
-from .symbols import KernelSymbols, find_symbols
-from .types import find_types
+
+if TYPE_CHECKING:
+    from ..symbols.btf import Btf
+    from .symbols import KernelSymbols
 
 _MOST_TEXT = 4096
 
@@ -25,6 +27,8 @@ def structs_of(kernel: Kernel) -> Structs:
     Raises:
         NotThere: it has no symbol table or no types, or they are damaged.
     """
+    from .symbols import find_symbols
+    from .types import find_types
     from .unlisted.complete import completed
 
     listed = find_symbols(kernel)

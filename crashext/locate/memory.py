@@ -12,6 +12,7 @@ from ..errors import CorruptDump, MissingMemory
 _CACHE_PAGES = 4096
 #: The unit of caching and counting; the smallest page of any architecture.
 PAGE_SIZE = 4096
+_RUN = 16 * PAGE_SIZE  # asked of the dump at once
 
 
 class PhysMemory:
@@ -67,11 +68,20 @@ class PhysMemory:
     def block(self, paddr: int, size: int) -> bytearray:
         """``size`` bytes, held once; pages that are not in the dump read as zeros."""
         block = bytearray(size)
-        for at in range(0, size, PAGE_SIZE):
-            page = self.get(paddr + at, min(PAGE_SIZE, size - at))
+        for at in range(0, size, _RUN):
+            end = min(at + _RUN, size)
+            try:
+                block[at:end] = self._read(paddr + at, end - at)
+                self.pages_read += (end - at) // PAGE_SIZE
+            except (MissingMemory, CorruptDump):
+                self._page_by_page(block, paddr, range(at, end, PAGE_SIZE))
+        return block
+
+    def _page_by_page(self, block: bytearray, paddr: int, places: range) -> None:
+        for at in places:
+            page = self.get(paddr + at, min(PAGE_SIZE, len(block) - at))
             if page is not None:
                 block[at : at + len(page)] = page
-        return block
 
     def u64(self, paddr: int) -> int | None:
         """The 64-bit number at ``paddr`` in the guest's byte order; None if not in the dump."""

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ...errors import TypesError
-from ...symbols.btf import Btf
 from ...vmcoreinfo import parse
 from ..kernel import Kernel
-from ..symbols import KernelSymbols, find_symbols
-from ..types import find_types
+
+if TYPE_CHECKING:
+    from ...symbols.btf import Btf
+    from ..symbols import KernelSymbols
 
 
 class LogError(Exception):
@@ -114,10 +116,14 @@ class Fields:
 
     @cached_property
     def _symbols(self) -> KernelSymbols | None:
+        from ..symbols import find_symbols
+
         return find_symbols(self.kernel)
 
     @cached_property
     def _types(self) -> Btf | None:
+        from ..types import find_types
+
         try:
             return find_types(self.kernel, self._symbols) if self._symbols else None
         except TypesError:

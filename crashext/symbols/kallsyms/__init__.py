@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from string import ascii_letters
 
 from .addresses import addresses
 from .layout import LITTLE64, Block, Layout
@@ -28,7 +29,8 @@ __all__ = ["LITTLE64", "Block", "Layout", "Symbol", "Symbols", "decode", "read_a
 
 #: The image's first symbols, one of which is at its first byte.
 _START = ("_text", "_stext", "_start")
-_START_NAMES = frozenset(name.encode() for name in _START)
+#: As decompressed: nm's letter in front.
+_START_NAMES = frozenset(f"{kind}{name}".encode() for name in _START for kind in ascii_letters)
 _MASK = (1 << 64) - 1
 
 
@@ -64,7 +66,7 @@ def read_all(
         names = decompressed(block, tables)
         if names is None:
             continue
-        first = [index for index, name in enumerate(names) if name[1:] in _START_NAMES]
+        first = [index for index, name in enumerate(names) if name in _START_NAMES]
         for values in addresses(block, tables, starts, layout, vaddr):
             vaddrs = array("Q", (value & _MASK for value in values))
             if any(vaddrs[index] in starts for index in first):

@@ -8,9 +8,14 @@ their count and lengths say. Each table is aligned to a word before 7.0, to 32 b
 
 from __future__ import annotations
 
+import re
+import sys
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
+from operator import or_
 
 from .layout import Block, Layout, aligned
 
@@ -43,15 +48,21 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """``count`` symbols, whose compressed names start at ``names`` in the block.
+    """The symbols, whose compressed names start at ``names`` in the block.
 
-    ``unit`` is what the tables are aligned to: num_syms lies one before the names.
+    ``ends`` is where each name ends; the next one's length stands there. ``unit`` is what the
+    tables are aligned to: num_syms lies one before the names.
     """
 
     tokens: Tokens
     names: int
-    count: int
+    ends: array[int]
     unit: int
+
+    @property
+    def count(self) -> int:
+        """How many symbols there are."""
+        return len(self.ends)
 
 
 def find_tables(block: Block, layout: Layout) -> Iterator[Tables]:
@@ -62,10 +73,10 @@ def find_tables(block: Block, layout: Layout) -> Iterator[Tables]:
             for names, count in _counts(block, tokens, layout, unit):
                 if walked + count > _MAX_WALKED:
                     continue
-                fit, tried = _names_fit(block, names, count, tokens)
-                walked += tried
-                if fit:
-                    yield Tables(tokens, names, count, unit)
+                ends = _names(block, names, count, tokens)
+                walked += len(ends) + 1
+                if len(ends) == count:
+                    yield Tables(tokens, names, ends, unit)
 
 
 def _token_tables(block: Block, layout: Layout, unit: int) -> Iterator[Tokens]:
@@ -111,14 +122,24 @@ def _counts(block: Block, tokens: Tokens, layout: Layout, unit: int) -> Iterator
     first = max(end - _REACH, 0)
     values = layout.numbers("I" if unit == 4 else "Q", block[first:end])
     padded = layout.byte_order == "big" and unit == 8
-    for index, value in enumerate(values):
-        count = value >> 32 if padded and not value & 0xFFFF_FFFF else value
+    if padded:
+        values = array("Q", (v if v & 0xFFFF_FFFF else v >> 32 for v in values))
+    for index in _below_24_bits(values):
+        count = values[index]
         if not _MIN_SYMBOLS <= count < _MAX_SYMBOLS:
             continue
         names = first + (index + 1) * unit
         # A symbol takes at least 3 bytes of names, and rarely more than 64.
         if count * 3 <= tokens.start - names + unit <= count * 64:
             yield names, count
+
+
+def _below_24_bits(values: array[int]) -> Iterator[int]:
+    """The indexes of the small ones, three times as fast as a look at each of a million."""
+    raw, size = values.tobytes(), values.itemsize
+    upper = range(3, size) if sys.byteorder == "little" else range(size - 3)
+    high = reduce(or_, (int.from_bytes(raw[byte::size], "little") for byte in upper), 0)
+    return (zero.start() for zero in re.finditer(b"\0", high.to_bytes(len(values), "little")))
 
 
 def length_at(block: Block, at: int) -> tuple[int, int]:
@@ -129,16 +150,22 @@ def length_at(block: Block, at: int) -> tuple[int, int]:
     return length, at + 1
 
 
-def _names_fit(block: Block, at: int, count: int, tokens: Tokens) -> tuple[bool, int]:
-    """Whether ``count`` names lie between ``at`` and the token table; how many were tried."""
+def _names(block: Block, at: int, count: int, tokens: Tokens) -> array[int]:
+    """Where the names from ``at`` end: fewer than ``count`` where they are none.
+
+    They lie before the token table, and each starts with a type.
+    """
     limit, types = tokens.start, tokens.types
-    for number in range(count):
+    ends = array("I")
+    append = ends.append
+    for _ in range(count):
         length = block[at]
         if length & 0x80:
             length, at = length_at(block, at)
         else:
             at += 1
         if not 0 < length <= MOST_NAME or at + length > limit or block[at] not in types:
-            return False, number + 1
+            break
         at += length
-    return True, count
+        append(at)
+    return ends
