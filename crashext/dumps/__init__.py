@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 from ..budget import DEEPEST, MEMORY, Budget
 from ..errors import UnsupportedDump
-from . import elf, elf_types, flattened, kdump, kdump_types, known
+from . import elf, flattened, kdump, known
 from .base import Dump, Note, Range
+from .magic import AVML, COMPRESSED, DUMPS, LIME, QEVM, SAVE
 from .source import FileSource, Source
 
 if TYPE_CHECKING:
@@ -24,15 +25,15 @@ __all__ = ["FORMATS", "Dump", "Note", "Range", "open_dump", "open_source"]
 def _rare(source: Source) -> Dump | None:
     """What comes seldom: its module is loaded when one does."""
     magic = source.pread(0, 4)
-    if magic == _QEVM:
+    if magic == QEVM:
         from .qevm import open_stream
 
         return open_stream(source)
-    if magic == _LIME:
+    if magic == LIME:
         from .lime import LimeDump
 
         return LimeDump(source)
-    if magic == _AVML:
+    if magic == AVML:
         from .avml import AvmlDump
 
         return AvmlDump(source)
@@ -41,14 +42,6 @@ def _rare(source: Source) -> Dump | None:
 
 FORMATS: tuple[Callable[[Source], Dump | None], ...] = (kdump.probe, elf.probe, _rare)
 """Each gives the dump, None where it isn't of its kind, or raises where it is and is broken."""
-
-_QEVM, _LIME, _AVML = b"QEVM", b"EMiL", b"AVML"
-_SAVE = b"LibvirtQemudSave"
-_READABLE = (
-    elf_types.MAGIC, kdump_types.SIGNATURE, flattened.SIGNATURE, _QEVM, _SAVE, _LIME, _AVML,
-)  # fmt: skip
-# gzip, bzip2, xz, zstd; pzstd starts with a skippable frame.
-_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18")
 
 
 def open_dump(
@@ -123,11 +116,11 @@ def _unpacked(
     """The image inside the containers that a file may be."""
     for _ in range(DEEPEST):
         start = source.pread(0, 16)
-        if start.startswith(_COMPRESSED):
+        if start.startswith(tuple(COMPRESSED)):
             from . import wrapped
 
             source = wrapped.unwrap(source, check, progress)
-        elif start == _SAVE:
+        elif start == SAVE:
             from .libvirt import stream_of
 
             source = stream_of(source)
@@ -142,7 +135,7 @@ def _accept(start: bytes, path: str) -> None:
 
 def _check_readable(start: bytes, path: str) -> None:
     """Refuse what is no dump by its first bytes, before all of it is unpacked."""
-    if not start.startswith(_READABLE):
+    if not start.startswith(tuple(DUMPS)):
         raise known.refusal(start, path)
 
 

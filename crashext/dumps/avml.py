@@ -15,10 +15,10 @@ from ..errors import CorruptDump, UnsupportedDump
 from .blocks import Block, BlockSource
 from .codecs import CodecMissing, DecodeError, library, snappy_length
 from .lime import HEADER, LimeHeader, read_header
+from .magic import AVML
 from .pieces import Pieces, PiecesDump
 from .source import Source
 
-MAGIC = b"AVML"
 _VERSION = 2
 
 _IDENTIFIER = b"\xff\x06\x00\x00sNaPpY"
@@ -98,7 +98,7 @@ class _Walk:
             if source.size - place < HEADER.size:
                 self.cut = "a header" if place < source.size else ""
                 break
-            start, size = read_header(source, place, MAGIC, _VERSION, self.pieces.end)
+            start, size = read_header(source, place, AVML, _VERSION, self.pieces.end)
             begin = place + HEADER.size
             place, unpacked = self._range(begin, size)
             if unpacked:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..errors import UnknownFormat, UnsupportedDump
+from .magic import COMPRESSED, DUMPS
 
 
 class Known(NamedTuple):
@@ -61,25 +62,12 @@ KNOWN = (
 )  # fmt: skip
 
 
-#: Files that are read here, by their first bytes; a file can end before these do.
-READ = {
-    b"KDUMP   ": "a kdump file",
-    b"makedumpfile\0": "a flattened dump",
-    b"\x7fELF": "an ELF file",
-    b"QEVM": "a migration stream",
-    b"LibvirtQemudSave": "a libvirt save image",
-    b"EMiL": "a LiME file",
-    b"an AVML file": "AVML",
-    b"\xfd7zXZ\0": "an xz file",
-    b"\x28\xb5\x2f\xfd": "a zstd file",
-    b"BZh": "a bzip2 file",
-}
 _SHORTEST, _PAGE = 2, 4096
 
 
 def refusal(start: bytes, path: str, size: int | None = None) -> UnknownFormat | UnsupportedDump:
     """The error for a file that no format claimed, from its first bytes and its size."""
-    for magic, name in READ.items():
+    for magic, name in (*DUMPS.items(), *COMPRESSED.items()):
         if len(start) >= _SHORTEST and magic.startswith(start):
             text = f"cut off after {len(start)} bytes: it begins as {name} does"
             return UnknownFormat(text, path=path)

@@ -12,10 +12,10 @@ import struct
 from dataclasses import dataclass
 
 from ..errors import CorruptDump, UnsupportedDump
+from .magic import LIME
 from .pieces import LIMIT, Pieces, PiecesDump
 from .source import Source
 
-MAGIC = b"EMiL"
 HEADER = struct.Struct("<4sI2Q8x")
 
 
@@ -43,7 +43,7 @@ class LimeDump(PiecesDump):
         place = count = 0
         while place + HEADER.size <= source.size:
             work.spend(1)
-            start, size = read_header(source, place, MAGIC, 1, pieces.end)
+            start, size = read_header(source, place, LIME, 1, pieces.end)
             pieces.add(start, size, place + HEADER.size)
             place += HEADER.size + size
             count += 1

@@ -21,7 +21,6 @@ from .qevm_pages import FILLED, PACKED, PageIndex
 from .source import Source
 from .xbzrle import Deltas
 
-MAGIC = b"QEVM"
 _VERSION = 3
 
 _START, _PART, _END, _SUBSECTION, _CONFIGURATION, _COMMAND = 1, 2, 3, 5, 7, 8

@@ -10,6 +10,7 @@ import pytest
 
 from crashext import UnknownFormat, UnreadableDump, UnsupportedDump, open_dump
 from crashext.dumps.known import KNOWN, Known
+from crashext.dumps.magic import COMPRESSED, DUMPS
 
 from .conftest import Opener
 
@@ -43,6 +44,13 @@ def test_recognised_by_name(opened: Opener, known: Known) -> None:
     with pytest.raises(UnsupportedDump) as caught:
         opened(bytes(image))
     assert known.name in str(caught.value)
+
+
+@pytest.mark.parametrize("magic", [*DUMPS, *COMPRESSED], ids=(DUMPS | COMPRESSED).get)
+def test_what_is_cut_off_in_its_first_bytes_is_named(opened: Opener, magic: bytes) -> None:
+    for size in range(2, len(magic)):
+        with pytest.raises(UnknownFormat, match=(DUMPS | COMPRESSED)[magic]):
+            opened(magic[:size])
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
