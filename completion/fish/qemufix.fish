@@ -38,7 +38,7 @@ complete -c qemufix -n '__qemufix_in "cache clean"' -l dry-run -d 'Only list wha
 complete -c qemufix -n '__qemufix_in "cache clean"' -l json -d 'Print JSON (schema 1).'
 complete -c qemufix -n '__qemufix_in "cache clean"' -s h -l help -d 'Show this message and exit.'
 complete -c qemufix -n '__qemufix_in "crash"' -F
-complete -c qemufix -n '__qemufix_in "crash"' -l vmlinux -r -F -d 'The kernel\'s vmlinux.'
+complete -c qemufix -n '__qemufix_in "crash"' -l vmlinux -r -F -d 'The kernel\'s vmlinux, with or without debug.'
 complete -c qemufix -n '__qemufix_in "crash"' -l kernel -x -a 'live crashed' -d 'Which one, where there are several.'
 complete -c qemufix -n '__qemufix_in "crash"' -l crash -r -F -d 'Start this crash.'
 complete -c qemufix -n '__qemufix_in "crash"' -l fetch -d 'Get the vmlinux from the servers in DEBUGINFOD_URLS, if none is installed.'
@@ -60,7 +60,7 @@ complete -c qemufix -n '__qemufix_in "detect"' -s h -l help -d 'Show this messag
 complete -c qemufix -n '__qemufix_in "dmesg"' -F
 complete -c qemufix -n '__qemufix_in "dmesg"' -s T -l ctime -d 'Show the time of day, in UTC.'
 complete -c qemufix -n '__qemufix_in "dmesg"' -s l -l level -x -a 'emerg alert crit err warn notice info debug' -d 'Only messages of these levels: emerg, alert, crit, err, warn, notice, info, debug; +err is err and worse, err+ err and what is less.'
-complete -c qemufix -n '__qemufix_in "dmesg"' -l vmlinux -r -F -d 'The kernel\'s vmlinux.'
+complete -c qemufix -n '__qemufix_in "dmesg"' -l vmlinux -r -F -d 'The kernel\'s vmlinux, with or without debug.'
 complete -c qemufix -n '__qemufix_in "dmesg"' -l kernel -x -a 'live crashed' -d 'Which one, where there are several.'
 complete -c qemufix -n '__qemufix_in "dmesg"' -l format -x -a 'raw' -d 'Take the file as plain memory (pmemsave, a memory-backend-file).'
 complete -c qemufix -n '__qemufix_in "dmesg"' -l offset -x -d 'Of a raw file: physical address of its first byte, 0 if not given. Several files need one each, in their order.'
@@ -69,7 +69,7 @@ complete -c qemufix -n '__qemufix_in "dmesg"' -l max-unpacked -x -d 'Let unpacki
 complete -c qemufix -n '__qemufix_in "dmesg"' -l json -d 'Print JSON (schema 1).'
 complete -c qemufix -n '__qemufix_in "dmesg"' -s h -l help -d 'Show this message and exit.'
 complete -c qemufix -n '__qemufix_in "drgn"' -F
-complete -c qemufix -n '__qemufix_in "drgn"' -l vmlinux -r -F -d 'The kernel\'s vmlinux.'
+complete -c qemufix -n '__qemufix_in "drgn"' -l vmlinux -r -F -d 'The kernel\'s vmlinux, with or without debug.'
 complete -c qemufix -n '__qemufix_in "drgn"' -l kernel -x -a 'live crashed' -d 'Which one, where there are several.'
 complete -c qemufix -n '__qemufix_in "drgn"' -l drgn -r -F -d 'Start this drgn.'
 complete -c qemufix -n '__qemufix_in "drgn"' -l fetch -d 'Get the vmlinux from the servers in DEBUGINFOD_URLS, if none is installed.'
@@ -80,7 +80,7 @@ complete -c qemufix -n '__qemufix_in "drgn"' -l max-unpacked -x -d 'Let unpackin
 complete -c qemufix -n '__qemufix_in "drgn"' -l dry-run -l print -d 'Only print the command.'
 complete -c qemufix -n '__qemufix_in "drgn"' -s h -l help -d 'Show this message and exit.'
 complete -c qemufix -n '__qemufix_in "gdb"' -F
-complete -c qemufix -n '__qemufix_in "gdb"' -l vmlinux -r -F -d 'The kernel\'s vmlinux.'
+complete -c qemufix -n '__qemufix_in "gdb"' -l vmlinux -r -F -d 'The kernel\'s vmlinux, with or without debug.'
 complete -c qemufix -n '__qemufix_in "gdb"' -l kernel -x -a 'live crashed' -d 'Which one, where there are several.'
 complete -c qemufix -n '__qemufix_in "gdb"' -l gdb -r -F -d 'Start this gdb.'
 complete -c qemufix -n '__qemufix_in "gdb"' -l fetch -d 'Get the vmlinux from the servers in DEBUGINFOD_URLS, if none is installed.'
@@ -113,7 +113,7 @@ complete -c qemufix -n '__qemufix_in "repair"' -F
 complete -c qemufix -n '__qemufix_in "repair"' -s o -l output -r -F -d 'Write a new file; - is stdout (flattened).'
 complete -c qemufix -n '__qemufix_in "repair"' -l in-place -d 'Change the dump itself: a few KB, undoable.'
 complete -c qemufix -n '__qemufix_in "repair"' -l undo -d 'Put a dump repaired in place back, bit for bit.'
-complete -c qemufix -n '__qemufix_in "repair"' -l vmlinux -r -F -d 'The kernel\'s vmlinux.'
+complete -c qemufix -n '__qemufix_in "repair"' -l vmlinux -r -F -d 'The kernel\'s vmlinux, with or without debug.'
 complete -c qemufix -n '__qemufix_in "repair"' -l kernel -x -a 'live crashed' -d 'Which one, where there are several.'
 complete -c qemufix -n '__qemufix_in "repair"' -l to -x -a 'elf kdump' -d 'Write OUT in that format.'
 complete -c qemufix -n '__qemufix_in "repair"' -l compress -x -a 'zlib lzo snappy zstd none keep' -d 'How pages of OUT are compressed; keep if not given.'
@@ -131,7 +131,7 @@ complete -c qemufix -n '__qemufix_in "report"' -l svg -r -F -d 'Write the memory
 complete -c qemufix -n '__qemufix_in "report"' -l png -r -F -d 'Likewise, in pixels.'
 complete -c qemufix -n '__qemufix_in "report"' -l no-page-map -d 'Leave the map of page kinds out of the page.'
 complete -c qemufix -n '__qemufix_in "report"' -l all -d 'Search all RAM: show every kernel left in it.'
-complete -c qemufix -n '__qemufix_in "report"' -l vmlinux -r -F -d 'The kernel\'s vmlinux.'
+complete -c qemufix -n '__qemufix_in "report"' -l vmlinux -r -F -d 'The kernel\'s vmlinux, with or without debug.'
 complete -c qemufix -n '__qemufix_in "report"' -l kernel -x -a 'live crashed' -d 'Which one, where there are several.'
 complete -c qemufix -n '__qemufix_in "report"' -l format -x -a 'raw' -d 'Take the file as plain memory (pmemsave, a memory-backend-file).'
 complete -c qemufix -n '__qemufix_in "report"' -l offset -x -d 'Of a raw file: physical address of its first byte, 0 if not given. Several files need one each, in their order.'
@@ -142,7 +142,7 @@ complete -c qemufix -n '__qemufix_in "report"' -s h -l help -d 'Show this messag
 complete -c qemufix -n '__qemufix_in "status"' -l json -d 'Print JSON (schema 1).'
 complete -c qemufix -n '__qemufix_in "status"' -s h -l help -d 'Show this message and exit.'
 complete -c qemufix -n '__qemufix_in "vmcoreinfo"' -F
-complete -c qemufix -n '__qemufix_in "vmcoreinfo"' -l vmlinux -r -F -d 'The kernel\'s vmlinux.'
+complete -c qemufix -n '__qemufix_in "vmcoreinfo"' -l vmlinux -r -F -d 'The kernel\'s vmlinux, with or without debug.'
 complete -c qemufix -n '__qemufix_in "vmcoreinfo"' -l kernel -x -a 'live crashed' -d 'Which one, where there are several.'
 complete -c qemufix -n '__qemufix_in "vmcoreinfo"' -l format -x -a 'raw' -d 'Take the file as plain memory (pmemsave, a memory-backend-file).'
 complete -c qemufix -n '__qemufix_in "vmcoreinfo"' -l offset -x -d 'Of a raw file: physical address of its first byte, 0 if not given. Several files need one each, in their order.'

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ..text import printable, size_text
+from .options import in_json
 
 if TYPE_CHECKING:
     from ..dumps.storage.contents import File
@@ -31,7 +32,7 @@ class Answer(NamedTuple):
 
 
 @click.group(invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@in_json
 @click.pass_context
 def cache(ctx: click.Context, as_json: bool) -> int:
     """List what qemufix has unpacked and made, and how much of the disk it takes.
@@ -68,7 +69,7 @@ def cache(ctx: click.Context, as_json: bool) -> int:
 @click.option("--older-than", metavar="DAYS", type=click.FloatRange(min=0),
               help="Only what was not used for so many days.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@in_json
 @click.pass_obj
 def clean(
     job: Job, names: tuple[str, ...], older_than: float | None, dry_run: bool, as_json: bool

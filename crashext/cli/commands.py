@@ -12,7 +12,16 @@ import click
 from .. import __version__
 from .cache import cache
 from .job import Job
-from .options import of_cost, of_detail, of_fetching, of_raw_memory
+from .options import (
+    in_json,
+    of_cost,
+    of_detail,
+    of_dumps,
+    of_fetching,
+    of_kernel,
+    of_raw_memory,
+    with_vmlinux,
+)
 from .passing_on import PassingOn
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 90}
@@ -75,10 +84,10 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("dumps", metavar="[DUMP]...", nargs=-1)
+@of_dumps
 @of_raw_memory
 @of_cost
-@click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@in_json
 @of_detail
 @click.pass_obj
 def detect(job: Job, /, dumps: tuple[str, ...], as_json: bool, **detail: bool) -> int:
@@ -102,16 +111,14 @@ def detect(job: Job, /, dumps: tuple[str, ...], as_json: bool, **detail: bool) -
 
 
 @cli.command()
-@click.argument("dumps", metavar="[DUMP]...", nargs=-1)
-@click.option(
-    "--vmlinux", metavar="FILE", multiple=True, help="The kernel's vmlinux, with or without debug."
-)
+@of_dumps
+@with_vmlinux
 @of_raw_memory
 @of_cost
-@click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@in_json
 @click.option("--no-cpu-state", is_flag=True, help="Do not use the vCPUs' saved registers.")
 @click.option("--all", "everything", is_flag=True, help="Search all RAM, list every kernel.")
-@click.option("--kernel", metavar="ID|live|crashed", help="Which one, where there are several.")
+@of_kernel
 @of_fetching
 @click.option("--apply", is_flag=True, help="Inside crash: put the running session right.")
 @click.option("--restart", is_flag=True, help="With --apply: start crash anew in place.")
@@ -139,7 +146,7 @@ def physbase(job: Job, /, **options: Any) -> int:
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@in_json
 @click.pass_obj
 def status(job: Job, as_json: bool) -> int:
     """Inside crash: say what was applied in this session, and by what evidence.
@@ -155,12 +162,12 @@ def status(job: Job, as_json: bool) -> int:
 
 
 @cli.command()
-@click.argument("dumps", metavar="[DUMP]...", nargs=-1)
+@of_dumps
 @click.option("-o", "--output", metavar="OUT", help="Write a new file; - is stdout (flattened).")
 @click.option("--in-place", is_flag=True, help="Change the dump itself: a few KB, undoable.")
 @click.option("--undo", is_flag=True, help="Put a dump repaired in place back, bit for bit.")
-@click.option("--vmlinux", metavar="FILE", multiple=True, help="The kernel's vmlinux.")
-@click.option("--kernel", metavar="ID|live|crashed", help="Which one, where there are several.")
+@with_vmlinux
+@of_kernel
 @click.option("--to", type=click.Choice(["elf", "kdump"]), help="Write OUT in that format.")
 @click.option(
     "--compress",
@@ -171,7 +178,7 @@ def status(job: Job, as_json: bool) -> int:
 @click.option("--dry-run", is_flag=True, help="Only list the changes.")
 @of_raw_memory
 @of_cost
-@click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@in_json
 @click.pass_obj
 def repair(job: Job, /, **options: Any) -> int:
     """Make the dump itself right, for every tool.
@@ -192,12 +199,12 @@ def repair(job: Job, /, **options: Any) -> int:
 
 
 @cli.command()
-@click.argument("dumps", metavar="[DUMP]...", nargs=-1)
-@click.option("--vmlinux", metavar="FILE", multiple=True, help="The kernel's vmlinux.")
-@click.option("--kernel", metavar="ID|live|crashed", help="Which one, where there are several.")
+@of_dumps
+@with_vmlinux
+@of_kernel
 @of_raw_memory
 @of_cost
-@click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@in_json
 @click.pass_obj
 def vmcoreinfo(job: Job, /, **options: Any) -> int:
     """Print the dump's VMCOREINFO: recovered, verified, completed.
@@ -213,9 +220,9 @@ def vmcoreinfo(job: Job, /, **options: Any) -> int:
 
 
 @cli.command()
-@click.argument("dumps", metavar="[DUMP]...", nargs=-1)
+@of_dumps
 @click.option("-o", "--output", metavar="FILE", help="Where it goes.")
-@click.option("--kernel", metavar="ID|live|crashed", help="Which one, where there are several.")
+@of_kernel
 @click.option("--no-image", is_flag=True, help="Leave the kernel's code and data out.")
 @click.option(
     "--old-crash/--new-crash",
@@ -224,7 +231,7 @@ def vmcoreinfo(job: Job, /, **options: Any) -> int:
 )
 @of_raw_memory
 @of_cost
-@click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@in_json
 @click.pass_obj
 def vmlinux(job: Job, /, **options: Any) -> int:
     """Make a vmlinux from the dump itself, in place of a debug package's.
@@ -242,18 +249,18 @@ def vmlinux(job: Job, /, **options: Any) -> int:
 
 
 @cli.command()
-@click.argument("dumps", metavar="[DUMP]...", nargs=-1)
+@of_dumps
 @click.option("-T", "--ctime", "wall_clock", is_flag=True, help="Show the time of day, in UTC.")
 @click.option(
     "-l", "--level", metavar="LEVEL,...", multiple=True,
     help="Only messages of these levels: emerg, alert, crit, err, warn, notice, info, debug; "
     "+err is err and worse, err+ err and what is less.",
 )  # fmt: skip
-@click.option("--vmlinux", metavar="FILE", multiple=True, help="The kernel's vmlinux.")
-@click.option("--kernel", metavar="ID|live|crashed", help="Which one, where there are several.")
+@with_vmlinux
+@of_kernel
 @of_raw_memory
 @of_cost
-@click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@in_json
 @click.pass_obj
 def dmesg(job: Job, /, **options: Any) -> int:
     """Print the kernel's log, from the dump alone.
@@ -272,7 +279,7 @@ def dmesg(job: Job, /, **options: Any) -> int:
 
 
 @cli.command()
-@click.argument("dumps", metavar="[DUMP]...", nargs=-1)
+@of_dumps
 @click.option("-o", "--output", metavar="FILE", help="Write a page (HTML), complete in itself.")
 @click.option("--svg", metavar="FILE", help="Write the memory map alone.")
 @click.option("--png", metavar="FILE", help="Likewise, in pixels.")
@@ -281,11 +288,11 @@ def dmesg(job: Job, /, **options: Any) -> int:
 @click.option(
     "--all", "everything", is_flag=True, help="Search all RAM: show every kernel left in it."
 )
-@click.option("--vmlinux", metavar="FILE", multiple=True, help="The kernel's vmlinux.")
-@click.option("--kernel", metavar="ID|live|crashed", help="Which one, where there are several.")
+@with_vmlinux
+@of_kernel
 @of_raw_memory
 @of_cost
-@click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
+@in_json
 @click.pass_obj
 def report(job: Job, /, **options: Any) -> int:
     """Say what happened in this guest: kernel, times, panic, vCPUs, tasks, log.
@@ -309,8 +316,8 @@ def _starter(name: str, help: str) -> None:
     @cli.command(name, cls=PassingOn, context_settings=HELP, help=help)
     @click.argument("words", metavar="DUMP... [OPTIONS OF THE TOOL]...", nargs=-1,
                     type=click.UNPROCESSED)  # fmt: skip
-    @click.option("--vmlinux", metavar="FILE", multiple=True, help="The kernel's vmlinux.")
-    @click.option("--kernel", metavar="ID|live|crashed", help="Which one, where there are several.")
+    @with_vmlinux
+    @of_kernel
     @click.option(f"--{name}", "program", metavar="PROGRAM", help=f"Start this {name}.")
     @of_fetching
     @of_raw_memory

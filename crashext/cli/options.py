@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that several commands have: how a dump is opened, and what that may cost."""
+"""What several commands take: dumps, a kernel, how a dump is opened and what that may cost."""
 
 from __future__ import annotations
 
@@ -40,6 +40,16 @@ _MEANINGS: dict[str, Callable[[str], Any]] = {
     "max_memory": _size,
     "max_unpacked": _size,
 }
+
+
+of_dumps = click.argument("dumps", metavar="[DUMP]...", nargs=-1)
+with_vmlinux = click.option(
+    "--vmlinux", metavar="FILE", multiple=True, help="The kernel's vmlinux, with or without debug."
+)
+of_kernel = click.option(
+    "--kernel", metavar="ID|live|crashed", help="Which one, where there are several."
+)
+in_json = click.option("--json", "as_json", is_flag=True, help="Print JSON (schema 1).")
 
 
 def of_fetching(command: Callable[..., int]) -> Callable[..., int]:
