@@ -61,11 +61,11 @@ def gather(found: Found) -> Facts:
         structs = structs_of(kernel)
     except NotThere as problem:
         facts.lacking["types"] = str(problem)
-        facts.vcpus = place_vcpus(kernel.cpus, (), None)
+        facts.vcpus = place_vcpus(found, (), None)
         return facts
     facts.structs = structs
     _of_structs(facts, structs)
-    facts.vcpus = place_vcpus(kernel.cpus, facts.cpus, structs)
+    facts.vcpus = place_vcpus(found, facts.cpus, structs)
     facts.panic = facts.panic and _with_caller(facts.panic, structs)
     return facts
 

@@ -120,6 +120,7 @@ def _vcpu(vcpu: VcpuPlace) -> dict[str, Any]:
         "symbol": _text(vcpu.symbol),
         "task": _running(vcpu.running) if vcpu.running else None,
         "task_by": vcpu.by,
+        "other_kernel": vcpu.other_kernel,
     }
 
 

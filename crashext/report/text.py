@@ -76,6 +76,8 @@ def _panic(facts: Facts) -> Iterator[str]:
 
 def _vcpu(vcpu: VcpuPlace) -> str:
     place = printable(vcpu.symbol) if vcpu.symbol else f"{vcpu.mode}, {vcpu.pc:#x}"
+    if vcpu.other_kernel is not None:
+        return f"{place}, in another kernel ({vcpu.other_kernel})"
     if vcpu.running is None:
         return place
     task = vcpu.running.task

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ..arch.base import Cpu
 from ..kernel.cpus import RunningTask
 from ..kernel.structs import Structs
+from ..locate import Found
 
 _MOST_STACK = 1 << 16  # bytes: THREAD_SIZE is 64 KiB at most
 
@@ -23,6 +24,8 @@ class VcpuPlace(NamedTuple):
         symbol: the function and how far in it; None outside of the kernel's image.
         running: the CPU that it is and its task; None where that isn't known.
         by: what tells: its ``stack`` is the task's, or only its ``number``.
+        other_kernel: the id of the kernel that it runs in, where that is another one: addresses
+            mean other things there.
     """
 
     number: int
@@ -31,15 +34,21 @@ class VcpuPlace(NamedTuple):
     symbol: str | None
     running: RunningTask | None
     by: str | None
+    other_kernel: str | None = None
 
 
 def place_vcpus(
-    cpus: Sequence[Cpu], running: Sequence[RunningTask], structs: Structs | None
+    found: Found, running: Sequence[RunningTask], structs: Structs | None
 ) -> tuple[VcpuPlace, ...]:
-    """Each vCPU whose state the dump has."""
+    """Each vCPU whose state the dump has; ``running`` and ``structs`` are of the kernel found."""
     numbers = {each.cpu: each for each in running}
+    others = _others(found)
     places = []
-    for cpu in cpus:
+    for cpu in found.context.cpus if found.context else ():
+        if cpu.index in others:
+            kernel = others[cpu.index]
+            places.append(VcpuPlace(cpu.index, cpu.mode, cpu.pc, None, None, None, kernel))
+            continue
         task, by = _by_stack(cpu, running), "stack"
         if task is None:
             # QEMU and Linux count alike, unless CPUs were added in another order.
@@ -47,6 +56,13 @@ def place_vcpus(
         symbol = structs.symbols.at(cpu.pc) if structs else None
         places.append(VcpuPlace(cpu.index, cpu.mode, cpu.pc, symbol, task, by if task else None))
     return tuple(places)
+
+
+def _others(found: Found) -> dict[int, str]:
+    """The kernel that a vCPU runs in, of those that run in another one than the one found."""
+    ours = set(found.image.running if found.image else ())
+    others = (image for image in found.images if image is not found.image)
+    return {cpu: image.id for image in others for cpu in image.running if cpu not in ours}
 
 
 def _by_stack(cpu: Cpu, running: Sequence[RunningTask]) -> RunningTask | None:

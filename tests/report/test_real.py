@@ -140,6 +140,17 @@ def test_each_vcpu_of_a_kernel_is_in_its_image(guest: str) -> None:
     assert any(place.kind == "firmware" for place in places)
 
 
+def test_a_vcpu_of_the_capture_kernel_runs_no_task_of_the_crashed_one() -> None:
+    with open_dump(str(DUMPS / "kdump-smp.kdump")) as dump, finding(dump) as found:
+        vcpus = gather(found).vcpus
+    (capture,) = (k for k in found.location.kernels if k["state"] == "capture")
+    inside = {v.number for v in vcpus if v.other_kernel == capture["id"]}
+    assert inside == set(capture["vcpus"]) and len(inside) == 1
+    for vcpu in vcpus:
+        elsewhere = vcpu.number in inside
+        assert (vcpu.running is None, vcpu.other_kernel is not None) == (elsewhere, elsewhere)
+
+
 def test_all_of_ram_is_searched_for_kernels_left_over() -> None:
     with (
         open_dump(str(DUMPS / "kexec-stale-note.kdump")) as dump,

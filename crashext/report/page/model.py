@@ -126,7 +126,9 @@ def vcpu_rows(
 def _vcpu(vcpu: VcpuPlace, paddr: int | None, places: Sequence[Place]) -> dict[str, str]:
     running = vcpu.running
     task = ""
-    if running is not None:
+    if vcpu.other_kernel is not None:
+        task = f"runs in another kernel, {vcpu.other_kernel}"
+    elif running is not None:
         task = f"{short(running.task.name, _NAME)} (pid {running.task.pid})"
         task += f", if it is CPU {vcpu.number}" if vcpu.by == "number" else ""
     inside = [p for p in places if paddr is not None and p.start <= paddr < (p.end or 0)]
