@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..detect.meaning import MEANINGS
+from ..detect.meaning import MEANINGS, writer
 from ..detect.result import Detection, Evidence, HeaderPhysBase
 from ..text import printable, shown, size_text
 from .rows import Field, aligned, columns, count, number, warnings
@@ -28,8 +28,7 @@ def detection_text(answer: Detection, *, verbose: bool = False) -> Iterator[str]
 def _verdict(answer: Detection) -> str:
     if answer.origin == "unknown":
         return "nothing tells who wrote this dump"
-    who = {"qemu": "QEMU", "kdump": "the kernel (kdump)"}.get(answer.origin, answer.origin)
-    text = f"written by {who} ({answer.confidence})"
+    text = f"written by {writer(answer.origin)} ({answer.confidence})"
     if answer.memory_source == "qemu" and not answer.from_qemu:
         text += ", from a dump that QEMU made"
     return text

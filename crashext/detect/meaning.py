@@ -30,3 +30,8 @@ MEANINGS = {
     "container": "QEMU's compressed dumps are flattened, unless kdump-raw was asked for",
     "split": "only makedumpfile splits a dump",
 }
+
+
+def writer(origin: str) -> str:
+    """Who ``Detection.origin`` names; not "unknown"."""
+    return {"qemu": "QEMU", "kdump": "the kernel (kdump)"}.get(origin, origin)

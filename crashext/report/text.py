@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..detect.meaning import writer
 from ..kernel.log import Log
 from ..kernel.machine import SECOND
 from ..kernel.tasks import STATES
@@ -90,7 +91,8 @@ def _file(file: FileFacts) -> Iterator[str]:
     packed = "" if file.compression == "none" else f", {file.compression} pages"
     whole = "complete" if file.complete else "not complete"
     info = "with VMCOREINFO" if file.vmcoreinfo else "without VMCOREINFO"
-    yield _line("file", f"{form}{packed}, written by {file.origin}, {info}, {whole}")
+    by = "an unknown tool" if file.origin == "unknown" else writer(file.origin)
+    yield _line("file", f"{form}{packed}, written by {by}, {info}, {whole}")
     ranges = "1 range" if file.ranges == 1 else f"{file.ranges} ranges"
     yield _line("memory", f"{size_text(file.ram_bytes)} in {ranges}")
 
