@@ -14,13 +14,13 @@ ROOT = Path(__file__).parents[1]
 #: From the bottom up; each may import from those before it.
 LAYERS = (
     *("dumps", "arch", "symbols", "detect", "locate", "kernel", "session", "repair", "rebuild"),
-    *("launch", "report", "cli"),
+    *("launch", "report", "triage", "cli"),
 )
 #: Inside locate/, likewise: what a folder or module may import of the others.
 LOCATE = ("memory", "context", "likeness", "ways", "image", "result", "choice", "answer")
 #: Folders that know no architecture: what differs is asked of its descriptor.
 NEUTRAL = ("detect", "locate", "kernel", "session", "repair", "rebuild", "launch",
-           "report", "cli")  # fmt: skip
+           "report", "triage", "cli")  # fmt: skip
 #: Architectures, and words that mean one of them. phys_base is a word of the contract.
 OF_AN_ARCHITECTURE = re.compile(
     r"x86|i[36]86|amd64|aarch64|arm64|riscv|s390|ppc64|loongarch|START_KERNEL_MAP|KERNEL_IMAGE"

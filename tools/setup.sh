@@ -93,7 +93,7 @@ make_venv() {
 	fi
 	say "virtual environment $VENV"
 	"$PYTHON" -m venv "$VENV"
-	QEMUFIX_BRIDGE=0 "$VENV/bin/python" -m pip install --quiet --editable '.[docs,fast,lzo,png,test,view]'
+	QEMUFIX_BRIDGE=0 "$VENV/bin/python" -m pip install --quiet --editable '.[docs,fast,fleet,lzo,png,test,view]'
 	touch "$STAMP"
 }
 

@@ -19,7 +19,7 @@ from .source import FileSource, Source
 if TYPE_CHECKING:
     from .unpacked import Progress
 
-__all__ = ["FORMATS", "Dump", "Note", "Range", "open_dump", "open_source"]
+__all__ = ["FORMATS", "Dump", "Note", "Range", "open_dump", "open_image", "open_source"]
 
 
 def _rare(source: Source) -> Dump | None:
@@ -99,6 +99,11 @@ def open_dump(
 def open_source(source: Source) -> Dump:
     """The dump in ``source``, which is not a compressed file; raises as :func:`open_dump`."""
     return _opened(flattened.unwrap(source) or source)
+
+
+def open_image(source: Source) -> Dump:
+    """Likewise where the file may be compressed; it is closed where it can't be opened."""
+    return _joined([_open_one(source, _opened, None)])
 
 
 def _open_one(source: Source, opened: Callable[[Source], Dump], progress: Progress | None) -> Dump:

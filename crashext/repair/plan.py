@@ -96,10 +96,11 @@ class Plan:
         return Overlay(source, self.patches, budget)
 
 
-def plan_repair(found: Found, *, force: bool = False) -> Plan:
+def plan_repair(found: Found, *, force: bool = False, checked: bool = True) -> Plan:
     """The repair of the dump whose kernel was looked for.
 
-    ``force`` takes a placement that little bears out.
+    ``force`` takes a placement that little bears out; without ``checked`` the plan is only to
+    be told, not to be carried out.
 
     Raises:
         NotCertain: it isn't certain where the kernel lies, or too little is known of it.
@@ -117,7 +118,7 @@ def plan_repair(found: Found, *, force: bool = False) -> Plan:
         every, patches = (), ()
     warnings = tuple(_left(dump, facts.headers))
     plan = Plan(dump, location, facts.headers, every, patches, unmendable, warnings)
-    if patches:
+    if patches and checked:
         _check(plan)
     return plan
 

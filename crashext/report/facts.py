@@ -51,6 +51,15 @@ class Facts:
 
 def gather(found: Found) -> Facts:
     """Everything of the kernel found, in a bounded number of reads."""
+    facts, kernel = gather_briefly(found), Kernel(found)
+    if facts.structs is not None:
+        _of_structs(facts, facts.structs)
+    facts.vcpus = place_vcpus(found, facts.cpus, facts.structs)
+    return facts
+
+
+def gather_briefly(found: Found) -> Facts:
+    """Name, times, log and panic alone, which few reads tell."""
     facts, kernel = Facts(), Kernel(found)
     try:
         facts.log = read_log(kernel)
@@ -61,13 +70,22 @@ def gather(found: Found) -> Facts:
         structs = structs_of(kernel)
     except NotThere as problem:
         facts.lacking["types"] = str(problem)
-        facts.vcpus = place_vcpus(found, (), None)
         return facts
     facts.structs = structs
-    _of_structs(facts, structs)
-    facts.vcpus = place_vcpus(found, facts.cpus, structs)
+    facts.times = _had(facts, "times", times)
+    facts.hostname = _had(facts, "hostname", hostname)
     facts.panic = facts.panic and _with_caller(facts.panic, structs)
     return facts
+
+
+def _had(facts: Facts, name: str, read: Callable[[Structs], T]) -> T | None:
+    """What is read, or None and the reason among what is lacking."""
+    assert facts.structs is not None
+    try:
+        return read(facts.structs)
+    except NotThere as problem:
+        facts.lacking[name] = str(problem)
+        return None
 
 
 def _with_caller(panic: Panic, structs: Structs) -> Panic:
@@ -80,19 +98,10 @@ def _with_caller(panic: Panic, structs: Structs) -> Panic:
 
 
 def _of_structs(facts: Facts, structs: Structs) -> None:
-    def had(name: str, read: Callable[[Structs], T]) -> T | None:
-        try:
-            return read(structs)
-        except NotThere as problem:
-            facts.lacking[name] = str(problem)
-            return None
-
-    facts.times = had("times", times)
-    facts.hostname = had("hostname", hostname)
-    facts.command_line = had("command_line", command_line)
-    facts.taint = had("taint", taint)
-    facts.panic_cpu = had("panic_cpu", panic_cpu)
-    facts.cpus = had("cpus", lambda s: tuple(running_tasks(s))) or ()
+    facts.command_line = _had(facts, "command_line", command_line)
+    facts.taint = _had(facts, "taint", taint)
+    facts.panic_cpu = _had(facts, "panic_cpu", panic_cpu)
+    facts.cpus = _had(facts, "cpus", lambda s: tuple(running_tasks(s))) or ()
     facts.tasks, facts.modules = read_tasks(structs), read_modules(structs)
     for name, part in (("tasks", facts.tasks), ("modules", facts.modules)):
         if part.problem:

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``qemufix triage``: many dumps where they lie."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from ..text import shell_word, size_text
+
+if TYPE_CHECKING:
+    from ..triage.engines import Engine
+    from ..triage.limits import Limits
+    from ..triage.row import Row
+    from ..triage.store import Store
+    from .job import Job
+
+Tell = Callable[["Row"], None]
+_FEW = 10  # incidents and duplicates that a summary names
+
+
+class Options(NamedTuple):
+    """The command line of ``triage``, as given."""
+
+    paths: tuple[str, ...]
+    store: str | None
+    again: bool
+    jobs: int | None
+    time_limit: float
+    memory_limit: str
+    max_read: str
+    as_json: bool
+
+
+class Tally:
+    """What was seen so far."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.verdicts: Counter[str] = Counter()
+        self.known = self.bytes_read = self.requests = 0
+        self.started = time.monotonic()
+
+    def add(self, row: Row, known: bool) -> None:
+        """Count a dump."""
+        self.verdicts[row.verdict] += 1
+        self.known += known
+        if not known:
+            self.bytes_read += row.bytes_read
+            self.requests += row.requests
+
+    @property
+    def looked_at(self) -> int:
+        """Dumps of this run."""
+        return self.verdicts.total() - self.known
+
+    @property
+    def rate(self) -> float:
+        """Dumps in a second."""
+        return self.looked_at / max(time.monotonic() - self.started, 1e-9)
+
+    def status(self) -> int:
+        """The exit status."""
+        from ..triage.row import FINE
+
+        fine = sum(self.verdicts[verdict] for verdict in FINE)
+        bad = self.verdicts.total() - fine - self.verdicts["not_a_dump"]
+        readable = fine + self.verdicts["damaged"] + self.verdicts["uncertain"]
+        return 3 if not readable else 1 if bad else 0
+
+
+def run_triage(job: Job, options: Options) -> int:
+    """Find, look at, keep and tell; returns the exit status."""
+    from ..triage.course import run
+    from ..triage.find import find
+    from ..triage.store import Store
+
+    if job.session is not None:
+        raise click.UsageError("triage is for a shell: inside crash there is one dump")
+    limits = _limits(options)
+    with Store(options.store or "") as store:
+        tally = Tally(store.ask(find(options.paths, job.complain)))
+        try:
+            with _shown(job, options, tally) as tell:
+
+                def both(row: Row, known: bool) -> None:
+                    tally.add(row, known)
+                    tell(row)
+
+                run(store, _engine(options), limits, both, again=options.again)
+        except KeyboardInterrupt:
+            left = "" if options.store else "; with --store FILE the next run would go on from here"
+            job.complain(f"interrupted: {tally.verdicts.total()} of {tally.total} are done{left}")
+            raise
+        out = job.aside() if options.as_json or not job.out.isatty() else job
+        out.say(summary(tally, store))
+    return tally.status()
+
+
+def _limits(options: Options) -> Limits:
+    from ..budget import parse_size
+    from ..triage.limits import Limits
+
+    try:
+        memory, read = parse_size(options.memory_limit), parse_size(options.max_read)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    return Limits(seconds=options.time_limit, memory=memory, read=read)
+
+
+def _engine(options: Options) -> Engine:
+    workers = options.jobs or len(os.sched_getaffinity(0))
+    if workers == 1:
+        from ..triage.engines import one_by_one
+
+        return one_by_one
+    from ..triage.engines.pool import Pool
+
+    return Pool(workers)
+
+
+def _shown(job: Job, options: Options, tally: Tally) -> AbstractContextManager[Tell]:
+    """What takes each row and shows it."""
+    if options.as_json or not job.out.isatty():
+        return nullcontext(partial(_print, job, lambda row: json.dumps(row.to_json())))
+    try:
+        from .triage_table import LiveTable
+    except ImportError:  # without rich
+        return nullcontext(partial(_print, job, row_text))
+    return LiveTable(job.out, tally)
+
+
+def _print(job: Job, text: Callable[[Row], str], row: Row) -> None:
+    job.out.write(text(row) + "\n")
+    job.out.flush()
+
+
+def row_text(row: Row) -> str:
+    """A dump in a line."""
+    said = row.panic or row.reason or ""
+    return "  ".join(filter(None, (row.verdict, row.url, row.release, row.hostname, said[:80])))
+
+
+def summary(tally: Tally, store: Store) -> Iterator[str]:
+    """What all of it came to."""
+    from ..triage.groups import duplicates, incidents
+    from ..triage.row import VERDICTS
+
+    seen = [f"{tally.verdicts[v]} {v.replace('_', ' ')}" for v in VERDICTS if tally.verdicts[v]]
+    known = f", {tally.known} of them known already" if tally.known else ""
+    yield f"{tally.verdicts.total()} files{known}: {', '.join(seen) or 'nothing'}"
+    if tally.looked_at:
+        each = size_text(tally.bytes_read // tally.looked_at)
+        took = time.monotonic() - tally.started
+        yield (
+            f"{took:.1f} s, {tally.rate:.3g} a second; read {size_text(tally.bytes_read)} in "
+            f"{tally.requests} requests, {each} of each"
+        )
+    for incident in incidents(store)[:_FEW]:
+        where = incident.panic_function or "?"
+        told = f"{incident.dumps} dumps, {incident.release}, {where}: {incident.panic[:80]}"
+        yield f"Incident: {told}"
+    for same in duplicates(store)[:_FEW]:
+        yield f"Same guest, same moment: {', '.join(map(shell_word, same.urls))}"

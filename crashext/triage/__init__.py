@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many dumps where they lie: docs/triage.md.
+
+``work.row_of(url, limits)`` looks at one and gives plain data; ``engines`` only map it over
+many, ``find`` says which, ``store`` keeps what was seen and ``groups`` what belongs together.
+"""

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dumps that belong together: of one incident, or of one guest at one moment."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from .store import Store
+
+
+class Incident(NamedTuple):
+    """What happened to several guests: the same kernel stopped in the same function.
+
+    ``first_seen`` and ``last_seen`` are by the guests' own clocks, in UTC.
+    """
+
+    kernel: str | None
+    release: str | None
+    panic_function: str | None
+    panic: str
+    dumps: int
+    hosts: int
+    first_seen: str | None
+    last_seen: str | None
+
+
+class Duplicates(NamedTuple):
+    """Dumps of one guest at one moment: kernel, boot, uptime and last messages are the same."""
+
+    build_id: str
+    boot_time: str
+    urls: tuple[str, ...]
+
+
+def incidents(store: Store) -> list[Incident]:
+    """The panics of all dumps, the most frequent first."""
+    return [Incident(*each) for each in store.query("SELECT * FROM incidents")]  # type: ignore[arg-type]
+
+
+def duplicates(store: Store) -> list[Duplicates]:
+    """The dumps that there are several of."""
+    found = store.query("SELECT build_id, boot_time, urls FROM duplicates ORDER BY urls")
+    return [
+        Duplicates(str(build), str(boot), tuple(sorted(json.loads(str(urls)))))
+        for build, boot, urls in found
+    ]
