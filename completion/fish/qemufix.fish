@@ -6,7 +6,7 @@ function __qemufix_in --description 'Whether the words so far are of that comman
     set -l found
     for word in $words[2..]
         switch "$found $word"
-            case ' cache' 'cache clean' ' crash' ' detect' ' dmesg' ' drgn' ' gdb' ' physbase' ' repair' ' report' ' status' ' vmcoreinfo' ' vmlinux'
+            case ' cache' 'cache clean' ' crash' ' detect' ' dmesg' ' drgn' ' gdb' ' physbase' ' repair' ' report' ' status' ' triage' ' vmcoreinfo' ' vmlinux'
                 set found (string trim -- "$found $word")
         end
     end
@@ -25,6 +25,7 @@ complete -c qemufix -n '__qemufix_in ""' -a physbase -d 'Find where the kernel i
 complete -c qemufix -n '__qemufix_in ""' -a repair -d 'Make the dump itself right, for every tool'
 complete -c qemufix -n '__qemufix_in ""' -a report -d 'Say what happened in this guest: kernel, times, panic, vCPUs, tasks, log'
 complete -c qemufix -n '__qemufix_in ""' -a status -d 'Inside crash: say what was applied in this session, and by what evidence'
+complete -c qemufix -n '__qemufix_in ""' -a triage -d 'Look at many dumps where they lie: which kernel, what happened, what to do with each'
 complete -c qemufix -n '__qemufix_in ""' -a vmcoreinfo -d 'Print the dump\'s VMCOREINFO: recovered, verified, completed'
 complete -c qemufix -n '__qemufix_in ""' -a vmlinux -d 'Make a vmlinux from the dump itself, in place of a debug package\'s'
 complete -c qemufix -n '__qemufix_in ""' -l version -d 'Print the version, and where the crash extension is.'
@@ -141,6 +142,15 @@ complete -c qemufix -n '__qemufix_in "report"' -l json -d 'Print JSON (schema 1)
 complete -c qemufix -n '__qemufix_in "report"' -s h -l help -d 'Show this message and exit.'
 complete -c qemufix -n '__qemufix_in "status"' -l json -d 'Print JSON (schema 1).'
 complete -c qemufix -n '__qemufix_in "status"' -s h -l help -d 'Show this message and exit.'
+complete -c qemufix -n '__qemufix_in "triage"' -F
+complete -c qemufix -n '__qemufix_in "triage"' -s s -l store -r -F -d 'Keep the rows in FILE, and go on from there.'
+complete -c qemufix -n '__qemufix_in "triage"' -l again -d 'Look at what the store knows already, too.'
+complete -c qemufix -n '__qemufix_in "triage"' -s j -l jobs -x -d 'So many dumps at a time; as many as there are cores if not given.'
+complete -c qemufix -n '__qemufix_in "triage"' -l time-limit -x -d 'For each dump; 300 if not given.'
+complete -c qemufix -n '__qemufix_in "triage"' -l memory-limit -x -d 'Likewise; 1G if not given.'
+complete -c qemufix -n '__qemufix_in "triage"' -l max-read -x -d 'Of each file that isn\'t local; 256M if not given.'
+complete -c qemufix -n '__qemufix_in "triage"' -l json -d 'Print a line of JSON for each (schema 1).'
+complete -c qemufix -n '__qemufix_in "triage"' -s h -l help -d 'Show this message and exit.'
 complete -c qemufix -n '__qemufix_in "vmcoreinfo"' -F
 complete -c qemufix -n '__qemufix_in "vmcoreinfo"' -l vmlinux -r -F -d 'The kernel\'s vmlinux, with or without debug.'
 complete -c qemufix -n '__qemufix_in "vmcoreinfo"' -l kernel -x -a 'live crashed' -d 'Which one, where there are several.'

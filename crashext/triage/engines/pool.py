@@ -10,11 +10,14 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from itertools import chain, islice
+from itertools import islice
 
 from ..row import Row
 from ..work import failed
 from . import Work
+
+Dealt = tuple[str, int]
+"""A URL, and how many workers died that had it."""
 
 _WAITING = 2  # times the workers: so many dumps are handed out, however many there are
 _DEATHS = 3  # of workers, until the dump that they had is left
@@ -34,56 +37,50 @@ class Pool:
 
     def __call__(self, work: Work, urls: Iterable[str]) -> Iterator[Row]:
         """See :data:`Engine`."""
-        again: deque[tuple[str, int]] = deque()
         fresh = ((url, 0) for url in urls)
+        suspects: deque[Dealt] = deque()
         try:
             while True:
-                self._pool = self._new()
-                lost = yield from self._until_broken(work, chain(_drained(again), fresh))
-                if not lost:
+                # Of those that were out when a worker died each is tried alone: it may be innocent.
+                alone = bool(suspects)
+                dealt, workers = (_drained(suspects), 1) if alone else (fresh, self._workers)
+                lost = yield from self._until_one_dies(work, dealt, workers)
+                if not lost and not alone:
                     return
                 for url, deaths in lost:
-                    if deaths >= _DEATHS:
-                        yield failed(url, "killed", f"{deaths} workers that had it died")
+                    if deaths < _DEATHS:
+                        suspects.append((url, deaths))
                     else:
-                        again.append((url, deaths))
+                        yield failed(url, "killed", f"{deaths} workers died that had it")
         finally:
             self._end()
 
-    def _new(self) -> ProcessPoolExecutor:
+    def _until_one_dies(
+        self, work: Work, dealt: Iterator[Dealt], workers: int
+    ) -> Generator[Row, None, list[Dealt]]:
+        """Rows, until there are no more or a worker dies; then what was out."""
         # No worker is a copy of this process: threads and connections don't survive that.
         context = multiprocessing.get_context("forkserver")
-        return ProcessPoolExecutor(self._workers, mp_context=context, initializer=_start)
-
-    def _until_broken(
-        self, work: Work, urls: Iterator[tuple[str, int]]
-    ) -> Generator[Row, None, list[tuple[str, int]]]:
-        """Rows, until there are no more or a worker dies; then what it and others had."""
-        out: dict[Future[Row], tuple[str, int]] = {}
-        lost: list[tuple[str, int]] = []
-        while True:
-            try:
-                for url, deaths in islice(urls, self._workers * _WAITING - len(out)):
-                    lost.append((url, deaths + 1))  # if handing it out fails
-                    out[self._given(work, url)] = lost.pop()
-            except BrokenProcessPool:
-                self._end()
-                return [*lost, *((url, deaths + 1) for url, deaths in out.values())]
+        self._pool = pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start)
+        most = 1 if workers == 1 else workers * _WAITING
+        out: dict[Future[Row], Dealt] = {}
+        lost: list[Dealt] = []
+        while not lost:
+            for url, deaths in islice(dealt, most - len(out)):
+                try:
+                    out[pool.submit(work, url)] = url, deaths
+                except BrokenProcessPool:
+                    lost.append((url, deaths + 1))
             if not out:
-                return []
+                break
             for done in wait(out, return_when=FIRST_COMPLETED).done:
                 url, deaths = out.pop(done)
                 try:
                     yield done.result()
                 except BrokenProcessPool:
                     lost.append((url, deaths + 1))
-            if lost:
-                self._end()
-                return [*lost, *((url, deaths + 1) for url, deaths in out.values())]
-
-    def _given(self, work: Work, url: str) -> Future[Row]:
-        assert self._pool is not None
-        return self._pool.submit(work, url)
+        self._end()
+        return [*lost, *((url, deaths + 1) for url, deaths in out.values())]
 
     def _end(self) -> None:
         pool, self._pool = self._pool, None
@@ -101,6 +98,6 @@ def _start() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _drained(queue: deque[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+def _drained(queue: deque[Dealt]) -> Iterator[Dealt]:
     while queue:
         yield queue.popleft()
