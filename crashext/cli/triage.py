@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from ..text import shell_word, size_text
+from .triage_tally import Tally
 
 if TYPE_CHECKING:
     from ..triage.engines import Engine
@@ -38,43 +38,6 @@ class Options(NamedTuple):
     memory_limit: str
     max_read: str
     as_json: bool
-
-
-class Tally:
-    """What was seen so far."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.verdicts: Counter[str] = Counter()
-        self.known = self.bytes_read = self.requests = 0
-        self.started = time.monotonic()
-
-    def add(self, row: Row, known: bool) -> None:
-        """Count a dump."""
-        self.verdicts[row.verdict] += 1
-        self.known += known
-        if not known:
-            self.bytes_read += row.bytes_read
-            self.requests += row.requests
-
-    @property
-    def looked_at(self) -> int:
-        """Dumps of this run."""
-        return self.verdicts.total() - self.known
-
-    @property
-    def rate(self) -> float:
-        """Dumps in a second."""
-        return self.looked_at / max(time.monotonic() - self.started, 1e-9)
-
-    def status(self) -> int:
-        """The exit status."""
-        from ..triage.row import FINE
-
-        fine = sum(self.verdicts[verdict] for verdict in FINE)
-        bad = self.verdicts.total() - fine - self.verdicts["not_a_dump"]
-        readable = fine + self.verdicts["damaged"] + self.verdicts["uncertain"]
-        return 3 if not readable else 1 if bad else 0
 
 
 def run_triage(job: Job, options: Options) -> int:

@@ -16,7 +16,7 @@ from ..text import shown
 
 if TYPE_CHECKING:
     from ..triage.row import Row
-    from .triage import Tally
+    from .triage_tally import Tally
 
 _LAST = 12  # rows at a time
 _STYLES = {"openable": "green", "needs_repair": "yellow", "uncertain": "yellow",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -187,6 +188,12 @@ def test_a_scheme_that_nobody_knows_is_told() -> None:
     (item,) = find(["nonsense://a/b"], said.append)
     assert item.identity is None and "nonsense" in said[0]
     assert row_of(item.url).failure == "unreadable"
+
+
+def test_without_fsspec_it_is_said_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    row = examine("http://localhost/a")
+    assert row.failure == "unreadable" and "qemufix[fleet]" in row.reason
 
 
 def test_folders_and_patterns_of_a_file_system_are_gone_through(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from crashext.cli import run as command
-from crashext.cli.triage import Tally
+from crashext.cli.triage_tally import Tally
 from crashext.errors import UnreadableDump
 from crashext.triage.course import run
 from crashext.triage.engines import Engine, one_by_one
