@@ -27,9 +27,15 @@ class Item(NamedTuple):
     identity: str | None = None
 
 
+def scheme_of(path: str) -> str | None:
+    """By what fsspec is asked for it; None for a local file."""
+    scheme = None if path.startswith(_FILE) else _SCHEME.match(path)
+    return scheme and scheme[0]
+
+
 def is_url(path: str) -> bool:
     """Whether fsspec is asked for it."""
-    return bool(_SCHEME.match(path)) and not path.startswith(_FILE)
+    return scheme_of(path) is not None
 
 
 def local_path(url: str) -> str:

@@ -25,8 +25,9 @@ from ..errors import (
 from ..kernel.machine import SECOND
 from ..locate import Found
 from ..text import hex64, printable
-from .find import is_url, local_path
+from .find import is_url, local_path, scheme_of
 from .limits import Limits, in_child
+from .load import load
 from .meter import Meter, MeteredFile
 from .remote import RemoteFile
 from .row import Failure, Row, Verdict
@@ -48,6 +49,7 @@ def row_of(url: str, limits: Limits = Limits()) -> Row:  # noqa: B008
     It raises nothing of a dump's or a storage's.
     """
     start = time.perf_counter()
+    load(scheme_of(url))
     ended = in_child(partial(_as_bytes, url, limits), limits)
     if ended.failure == "killed":  # the dump may be innocent
         ended = in_child(partial(_as_bytes, url, limits), limits)
