@@ -18,9 +18,15 @@ Mark = tuple[int, bytes]
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
-_WORKERS = min(os.cpu_count() or 1, 4)
-#: Pieces of work handed out before the first result is taken.
-_AHEAD = 4 * _WORKERS
+_workers = min(os.cpu_count() or 1, 4)
+#: Pieces of work for each of them that are handed out before the first result is taken.
+_AHEAD = 4
+
+
+def use_threads(count: int) -> None:
+    """Say on how many cores this process may spread its work; with 1 it starts no thread."""
+    global _workers  # noqa: PLW0603 - one program, one number of cores
+    _workers = count
 
 
 def pattern(marks: Sequence[Mark]) -> re.Pattern[bytes]:
@@ -47,9 +53,12 @@ def in_chunk(chunk: bytes, step: int, marks: Sequence[Mark]) -> list[int]:
 
 def spread(work: Callable[[Item], Found], items: Iterable[Item]) -> Iterator[Found]:
     """``map(work, items)`` on all cores; results in order, few pieces ahead."""
+    if _workers == 1:
+        yield from map(work, items)
+        return
     items = iter(items)
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        ahead = [pool.submit(work, item) for item in islice(items, _AHEAD)]
+    with ThreadPoolExecutor(_workers) as pool:
+        ahead = [pool.submit(work, item) for item in islice(items, _AHEAD * _workers)]
         try:
             while ahead:
                 yield ahead.pop(0).result()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -83,6 +84,8 @@ def _do(work: Callable[[], bytes], writer: int, limits: Limits) -> NoReturn:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, limits.seconds)
         threading.stack_size(_STACK)
+        # Who waits for a thread that lacks memory waits for ever: it says nothing to anybody.
+        sys.unraisablehook = threading.excepthook = _in_a_thread
         most = _taken() + limits.memory
         resource.setrlimit(resource.RLIMIT_DATA, (most, resource.RLIM_INFINITY))
         data = work()
@@ -93,6 +96,12 @@ def _do(work: Callable[[], bytes], writer: int, limits: Limits) -> NoReturn:
         status = _OUT_OF_MEMORY
     finally:
         os._exit(status)
+
+
+def _in_a_thread(told: sys.UnraisableHookArgs | threading.ExceptHookArgs) -> None:
+    """A thread that ends for want of memory ends the child."""
+    if issubclass(told.exc_type, MemoryError):
+        os._exit(_OUT_OF_MEMORY)
 
 
 def _taken() -> int:

@@ -12,6 +12,7 @@ from typing import Any
 from ..budget import Budget
 from ..dumps import open_image
 from ..dumps.base import Dump
+from ..dumps.marks import use_threads
 from ..errors import (
     CorruptDump,
     CrashExtError,
@@ -64,6 +65,7 @@ def failed(url: str, failure: Failure, reason: str, seconds: float = 0.0) -> Row
 
 
 def _as_bytes(url: str, limits: Limits) -> bytes:
+    use_threads(1)  # the cores have other dumps; and a thread that gets no memory hangs
     return json.dumps(examine(url, limits).to_json()).encode()
 
 
@@ -115,6 +117,8 @@ def _told(source: MeteredFile | RemoteFile) -> dict[str, Any]:
 def _of_error(error: Exception, url: str) -> dict[str, Any]:
     if isinstance(error, MemoryError):
         raise error
+    if isinstance(error, RuntimeError) and "new thread" in str(error):  # there is no stack for it
+        raise MemoryError from error
     for kind, verdict, failure in _MEANINGS:
         if isinstance(error, kind):
             reason = str(error).removeprefix(f"{local_path(url)}: ")

@@ -7,9 +7,13 @@ import json
 import os
 import pickle
 import signal
+import subprocess
+import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +25,7 @@ SAMPLES = Path(__file__).parents[2] / "sample_dumps"
 VMLINUX = SAMPLES / "vmlinux-6.1.0-56-cloud-amd64"
 GUESTS = ("panicked.flat", "arm64-direct.elf", "s390x-panicked.flat",
           "ppc64le-radix.elf", "ovmf-kaslr.kdump")  # fmt: skip
+COST: dict[str, Any] = {"bytes_read": 0, "requests": 0, "seconds": 0.0}
 
 
 def truth(name: str) -> dict[str, object]:
@@ -45,7 +50,7 @@ def test_a_row_is_plain_data() -> None:
 
 def test_in_this_process_the_row_is_the_same() -> None:
     path = str(SAMPLES / "ovmf-kaslr.elf")
-    assert examine(path)._replace(seconds=0) == row_of(path)._replace(seconds=0)
+    assert examine(path)._replace(**COST) == row_of(path)._replace(**COST)
 
 
 def test_a_dump_with_the_note_is_openable(tmp_path: Path) -> None:
@@ -116,6 +121,46 @@ def test_a_real_dump_over_its_limits_has_a_row_that_says_so() -> None:
     ):
         row = row_of(path, limits)
         assert row.failure == "limit" and word in row.reason, row
+
+
+_STARVED = """
+import sys
+from crashext.triage.limits import Limits
+from crashext.triage.work import row_of
+for memory in map(int, sys.argv[2:]):
+    row = row_of(sys.argv[1], Limits(memory=memory, seconds=60))
+    print(row.failure, row.seconds < 30, row.reason)
+"""
+
+
+@pytest.mark.parametrize("name", ["arm64-direct.elf", "ovmf-kaslr.kdump"])
+def test_whoever_lacks_memory_says_so_at_once(name: str) -> None:
+    # A process of its own: what this one has freed in between would be there for the child.
+    sizes = [0, 1 << 16, 1 << 20, 1 << 21, 1 << 22]
+    done = subprocess.run(
+        [sys.executable, "-c", _STARVED, SAMPLES / name, *map(str, sizes)],
+        capture_output=True, text=True, check=True, cwd=SAMPLES.parent,
+    )  # fmt: skip
+    said = done.stdout.splitlines()
+    assert len(said) == len(sizes)
+    for line in said:
+        assert line.startswith("limit True") and "memory" in line, line
+
+
+def test_a_thread_that_lacks_memory_is_not_waited_for() -> None:
+    def waiting() -> bytes:
+        done = threading.Event()
+
+        def starved() -> None:
+            bytes(64 << 20)
+            done.set()
+
+        threading.Thread(target=starved).start()
+        done.wait()
+        return b""
+
+    ended = in_child(waiting, Limits(memory=32 << 20, seconds=30))
+    assert ended.failure == "limit" and "memory" in ended.reason
 
 
 def test_a_child_that_dies_is_said() -> None:

@@ -70,7 +70,8 @@ def seen(
 
 
 def lasting(rows: list[Row]) -> list[Row]:
-    return sorted(row._replace(seconds=0.0) for row in rows)
+    """What is the same each time; a search looks into pages that it draws by chance, too."""
+    return sorted(row._replace(seconds=0.0, bytes_read=0, requests=0) for row in rows)
 
 
 def test_all_engines_give_each_dump_one_row_and_the_same(fleet: Path) -> None:
@@ -173,9 +174,10 @@ def test_a_dump_that_kills_every_worker_is_left() -> None:
 
 def test_limits_hold_in_a_fresh_worker(fleet: Path) -> None:
     with Store() as store:
-        rows, _ = seen(store, fleet, Pool(1), Limits(memory=1 << 20, seconds=2))
+        rows, _ = seen(store, fleet, Pool(1), Limits(memory=1 << 20))
     found = {Path(row.url).name: row for row in rows}
-    assert found["panicked.flat"].failure == "limit"
+    for name in ("panicked.flat", "arm64-direct.elf"):
+        assert found[name].failure == "limit" and "memory" in found[name].reason, found[name]
 
 
 def test_a_store_of_another_kind_is_left_alone(tmp_path: Path) -> None:
