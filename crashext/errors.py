@@ -122,6 +122,10 @@ class NotCertain(RepairError):
     """A dump is not repaired: where its kernel lies is not certain enough."""
 
 
+class EngineError(CrashExtError):
+    """What was to look at many dumps can't be reached, was lost, or can't do it."""
+
+
 class LaunchError(CrashExtError):
     """A tool is not started: there is none for the dump, or nothing that it could open."""
 

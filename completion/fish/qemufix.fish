@@ -146,6 +146,7 @@ complete -c qemufix -n '__qemufix_in "triage"' -F
 complete -c qemufix -n '__qemufix_in "triage"' -s s -l store -r -F -d 'Keep the rows in FILE, and go on from there.'
 complete -c qemufix -n '__qemufix_in "triage"' -l again -d 'Look at what the store knows already, too.'
 complete -c qemufix -n '__qemufix_in "triage"' -s j -l jobs -x -d 'So many dumps at a time; as many as there are cores if not given.'
+complete -c qemufix -n '__qemufix_in "triage"' -l scheduler -x -d 'Have the Dask cluster there do it (tcp://...).'
 complete -c qemufix -n '__qemufix_in "triage"' -l time-limit -x -d 'For each dump; 300 if not given.'
 complete -c qemufix -n '__qemufix_in "triage"' -l memory-limit -x -d 'Likewise; 1G if not given.'
 complete -c qemufix -n '__qemufix_in "triage"' -l max-read -x -d 'Of each file that isn\'t local; 256M if not given.'

@@ -318,6 +318,7 @@ def report(job: Job, /, **options: Any) -> int:
     "-j", "--jobs", metavar="N", type=click.IntRange(1),
     help="So many dumps at a time; as many as there are cores if not given.",
 )  # fmt: skip
+@click.option("--scheduler", metavar="URL", help="Have the Dask cluster there do it (tcp://...).")
 @click.option("--time-limit", metavar="SECONDS", type=click.FloatRange(0, min_open=True),
               default=300.0, help="For each dump; 300 if not given.")  # fmt: skip
 @click.option("--memory-limit", metavar="SIZE", default="1G", help="Likewise; 1G if not given.")
@@ -335,6 +336,7 @@ def triage(job: Job, /, **options: Any) -> int:
     \b
       qemufix triage /var/lib/libvirt/qemu/dump
       qemufix triage s3://dumps/2026/ --store dumps.sqlite > rows.jsonl
+      qemufix triage s3://dumps/2026/ --store dumps.sqlite --scheduler tcp://dask:8786
       qemufix triage '/srv/dumps/*.kdump' | jq -r 'select(.panic) | [.url, .panic] | @tsv'
     """
     from .triage import Options, run_triage

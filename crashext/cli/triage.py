@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Tell = Callable[["Row"], None]
 _FEW = 10  # incidents and duplicates that a summary names
+_MANY = 50  # dumps that are worth the two seconds that a cluster takes to start
 
 
 class Options(NamedTuple):
@@ -34,6 +35,7 @@ class Options(NamedTuple):
     store: str | None
     again: bool
     jobs: int | None
+    scheduler: str | None
     time_limit: float
     memory_limit: str
     max_read: str
@@ -48,6 +50,8 @@ def run_triage(job: Job, options: Options) -> int:
 
     if job.session is not None:
         raise click.UsageError("triage is for a shell: inside crash there is one dump")
+    if options.jobs and options.scheduler:
+        raise click.UsageError("-j is for this machine: a scheduler has workers of its own")
     limits = _limits(options)
     with Store(options.store or "") as store:
         tally = Tally(store.ask(find(options.paths, job.complain)))
@@ -58,7 +62,7 @@ def run_triage(job: Job, options: Options) -> int:
                     tally.add(row, known)
                     tell(row)
 
-                run(store, _engine(options), limits, both, again=options.again)
+                run(store, _engine(options, tally.total), limits, both, again=options.again)
         except KeyboardInterrupt:
             left = "" if options.store else "; with --store FILE the next run would go on from here"
             job.complain(f"interrupted: {tally.verdicts.total()} of {tally.total} are done{left}")
@@ -79,12 +83,21 @@ def _limits(options: Options) -> Limits:
     return Limits(seconds=options.time_limit, memory=memory, read=read)
 
 
-def _engine(options: Options) -> Engine:
+def _engine(options: Options, dumps: int) -> Engine:
     workers = options.jobs or len(os.sched_getaffinity(0))
-    if workers == 1:
+    if options.scheduler is None and workers == 1:
         from ..triage.engines import one_by_one
 
         return one_by_one
+    if options.scheduler is not None or dumps >= _MANY:
+        try:
+            from ..triage.engines.dask import Dask
+        except ImportError as error:
+            if options.scheduler is not None:
+                wanted = f"--scheduler: {error} (pip install 'qemufix[fleet]')"
+                raise click.UsageError(wanted) from None
+        else:
+            return Dask(options.scheduler, workers)
     from ..triage.engines.pool import Pool
 
     return Pool(workers)

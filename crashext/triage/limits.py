@@ -18,6 +18,7 @@ from ..text import size_text
 from .row import Failure
 
 _OUT_OF_MEMORY, _BROKEN = 71, 70  # exit statuses of the child
+_forking = threading.Lock()
 _STACK = 1 << 20  # bytes of a thread's: the usual 8 MiB of each count as taken
 
 
@@ -53,17 +54,17 @@ def in_child(work: Callable[[], bytes], limits: Limits) -> Ended:
 
     Whatever the child comes to, this process goes on.
     """
-    reader, writer = os.pipe()
-    try:
-        child = os.fork()
-    except OSError as error:
-        os.close(reader)
+    with _forking:  # or another thread's child would hold the pipe open, too
+        reader, writer = os.pipe()
+        try:
+            child = os.fork()
+        except OSError as error:
+            os.close(reader)
+            os.close(writer)
+            return Ended(failure="killed", reason=f"no process can be started: {error.strerror}")
+        if child == 0:
+            _do(work, writer, limits)
         os.close(writer)
-        return Ended(failure="killed", reason=f"no process can be started: {error.strerror}")
-    if child == 0:
-        os.close(reader)
-        _do(work, writer, limits)
-    os.close(writer)
     try:
         with open(reader, "rb") as pipe:  # noqa: PTH123
             data = pipe.read()
@@ -80,6 +81,9 @@ def _do(work: Callable[[], bytes], writer: int, limits: Limits) -> NoReturn:
     """The child's whole life."""
     status = _BROKEN
     try:
+        # Whoever waits for a connection of this process to end would wait for its child, too.
+        os.closerange(3, writer)
+        os.closerange(writer + 1, os.sysconf("SC_OPEN_MAX"))
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, limits.seconds)

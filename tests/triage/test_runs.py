@@ -19,8 +19,6 @@ import pytest
 from crashext.cli import run as command
 from crashext.cli.triage_tally import Tally
 from crashext.errors import UnreadableDump
-from crashext.triage.course import run
-from crashext.triage.engines import Engine, one_by_one
 from crashext.triage.engines.pool import Pool
 from crashext.triage.find import Item, find
 from crashext.triage.groups import duplicates, incidents
@@ -29,49 +27,11 @@ from crashext.triage.row import Row
 from crashext.triage.store import Store
 from crashext.triage.work import row_of
 
+from .runs import lasting, seen
+
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "sample_dumps"
 QUERIES = (ROOT / "docs" / "triage.md").read_text().split("```sql\n")[1:]
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Samples of several architectures, copies, and damaged and hostile files among them."""
-    folder = tmp_path_factory.mktemp("fleet")
-    (folder / "sub").mkdir()
-    for name in ("panicked.flat", "arm64-direct.elf", "s390x-panicked.flat", "ovmf-kaslr.kdump",
-                 "ppc64le-radix.elf", "reset-vector.flat"):  # fmt: skip
-        (folder / name).write_bytes((SAMPLES / name).read_bytes())
-    whole = (SAMPLES / "ovmf-kaslr.kdump").read_bytes()
-    (folder / "sub" / "cut.kdump").write_bytes(whole[: len(whole) // 2])
-    (folder / "sub" / "flipped.kdump").write_bytes(
-        whole[:4096] + bytes(b ^ 0x5A for b in whole[4096:8192]) + whole[8192:]
-    )
-    (folder / "sub" / "hostile.elf").write_bytes(b"\x7fELF\2\1\1" + b"\xff" * 5000)
-    (folder / "sub" / "notes.txt").write_text("no dump\n" * 100)
-    (folder / os.fsdecode(b"name-\xff\x1b[31m.elf")).write_bytes(b"\x7fELF")
-    return folder
-
-
-def seen(
-    store: Store, folder: Path, engine: Engine = one_by_one, limits: Limits | None = None
-) -> tuple[list[Row], int]:
-    """The rows of a run, and how many of them were known."""
-    rows, known = [], 0
-
-    def tell(row: Row, was: bool) -> None:
-        nonlocal known
-        rows.append(row)
-        known += was
-
-    store.ask(find([str(folder)], pytest.fail))
-    run(store, engine, limits or Limits(), tell)
-    return rows, known
-
-
-def lasting(rows: list[Row]) -> list[Row]:
-    """What is the same each time; a search looks into pages that it draws by chance, too."""
-    return sorted(row._replace(seconds=0.0, bytes_read=0, requests=0) for row in rows)
 
 
 def test_all_engines_give_each_dump_one_row_and_the_same(fleet: Path) -> None:
