@@ -135,6 +135,10 @@ bench: build ## measure, and print ratios (boots guests of 16 and 64 GiB, mostly
 	@echo "== bench"
 	@$(PYTHON) -m bench
 
+.PHONY: fleet
+fleet: setup ## 1,000 dumps in an object store, a Dask cluster, one of whose workers is killed
+	@$(PYTHON) -m lab.fleet
+
 .PHONY: fuzz
 fuzz: setup ## feed damaged dumps to the readers, two minutes for each container (SECONDS_EACH=3600: for hours)
 	@$(PYTHON) -m fuzz --seconds $(or $(SECONDS_EACH),120) --seed $$(date +%s)
