@@ -121,7 +121,7 @@ def _draw(
 def _write(path: str, data: bytes, dump: Dump) -> str:
     from ..report.page.output import write
 
-    write(path, data, dump.path)
+    write(path, [data], dump.path)
     return f"wrote {shell_word(path)}: {size_text(len(data))}"
 
 

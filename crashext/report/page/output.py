@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from ...errors import CrashExtError
@@ -23,13 +24,15 @@ def png(svg: bytes, scale: float = 2.0) -> bytes:
     return bytes(cairosvg.svg2png(bytestring=svg, scale=scale))
 
 
-def write(path: str, data: bytes, dump: str) -> None:
-    """Put a whole file there, or none; who may read the dump may read it.
+def write(path: str, parts: Iterable[bytes], like: str) -> int:
+    """Put a whole file there, or none; who may read the file ``like`` may read it.
+
+    Returns its size.
 
     Raises:
         OSError: the system can't.
     """
     with beside(Path(path)) as fd:
-        permit_as(fd, dump)
+        permit_as(fd, like)
         with os.fdopen(os.dup(fd), "wb") as file:
-            file.write(data)
+            return sum(map(file.write, parts))

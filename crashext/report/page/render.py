@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The page as text, from its template."""
+"""A page as text, from its template."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,22 +16,39 @@ from markupsafe import Markup
 from .words import name
 
 FILES = Path(__file__).parent / "files"
-_STYLES = ("colours.css", "page.css", "picture.css", "print.css")
+_BASE_STYLES = ("colours.css", "base.css")
+_STYLES = ("page.css", "picture.css", "print.css")
 _SCRIPTS = ("page.js", "log.js", "zoom.js", "kinds.js")
 
 
 def render(model: Mapping[str, Any]) -> str:
-    """The page; whatever a template prints that isn't markup of ours is escaped, controls too."""
+    """The page of a report, see :func:`stream`."""
+    return "".join(stream("page.html", _STYLES, _SCRIPTS, model))
+
+
+def stream(
+    template: str,
+    styles: Sequence[str],
+    scripts: Sequence[str],
+    model: Mapping[str, Any],
+    folders: tuple[Path, ...] = (FILES,),
+) -> Iterator[str]:
+    """A page part by part, from the first of the folders that has each file.
+
+    Whatever a template prints that isn't markup of ours is escaped, controls too. A policy
+    allows the one block of styles and the one of scripts that it has, by their hashes.
+    """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FILES),
+        loader=jinja2.FileSystemLoader(folders),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    style, script = _joined(_STYLES), _joined(_SCRIPTS)
-    return environment.get_template("page.html").render(
+    style = _joined((*_BASE_STYLES, *styles), folders)
+    script = _joined(tuple(scripts), folders)
+    return environment.get_template(template).generate(
         style=Markup(style),
         script=Markup(script),
         style_hash=Markup(_hash(style)),
@@ -45,10 +62,10 @@ def _finalize(value: object) -> object:
 
 
 @cache
-def _joined(names: Sequence[str]) -> str:
+def _joined(names: tuple[str, ...], folders: tuple[Path, ...]) -> str:
     """One block; the comments that name the licence stay behind."""
-    parts = ((FILES / name).read_text(encoding="ascii") for name in names)
-    return "\n".join(part.partition("*/\n")[2] for part in parts)
+    files = (next(filter(Path.exists, (folder / name for folder in folders))) for name in names)
+    return "\n".join(file.read_text(encoding="ascii").partition("*/\n")[2] for file in files)
 
 
 def _hash(block: str) -> str:
