@@ -65,7 +65,7 @@ def signed64(value: int) -> int:
 
 def size_text(size: int) -> str:
     """A byte count for people: ``512 MiB``, ``1.5 GiB``."""
-    for unit, shift in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
+    for unit, shift in (("PiB", 50), ("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)):
         if size >> shift:
             return f"{size / (1 << shift):.4g} {unit}"
     return f"{size} bytes"

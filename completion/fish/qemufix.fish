@@ -150,6 +150,8 @@ complete -c qemufix -n '__qemufix_in "triage"' -l scheduler -x -d 'Have the Dask
 complete -c qemufix -n '__qemufix_in "triage"' -l time-limit -x -d 'For each dump; 300 if not given.'
 complete -c qemufix -n '__qemufix_in "triage"' -l memory-limit -x -d 'Likewise; 1G if not given.'
 complete -c qemufix -n '__qemufix_in "triage"' -l max-read -x -d 'Of each file that isn\'t local; 256M if not given.'
+complete -c qemufix -n '__qemufix_in "triage"' -s o -l output -r -F -d 'Write a page (HTML) of all in the store.'
+complete -c qemufix -n '__qemufix_in "triage"' -l reports -x -d 'Write the report of each into DIR: the page leads there.'
 complete -c qemufix -n '__qemufix_in "triage"' -l json -d 'Print a line of JSON for each (schema 1).'
 complete -c qemufix -n '__qemufix_in "triage"' -s h -l help -d 'Show this message and exit.'
 complete -c qemufix -n '__qemufix_in "vmcoreinfo"' -F

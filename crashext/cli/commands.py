@@ -311,7 +311,7 @@ def report(job: Job, /, **options: Any) -> int:
 
 
 @cli.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option("-s", "--store", metavar="FILE", help="Keep the rows in FILE, and go on from there.")
 @click.option("--again", is_flag=True, help="Look at what the store knows already, too.")
 @click.option(
@@ -324,6 +324,10 @@ def report(job: Job, /, **options: Any) -> int:
 @click.option("--memory-limit", metavar="SIZE", default="1G", help="Likewise; 1G if not given.")
 @click.option("--max-read", metavar="SIZE", default="256M",
               help="Of each file that isn't local; 256M if not given.")  # fmt: skip
+@click.option("-o", "--output", metavar="FILE", help="Write a page (HTML) of all in the store.")
+@click.option(
+    "--reports", metavar="DIR", help="Write the report of each into DIR: the page leads there."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each (schema 1).")
 @click.pass_obj
 def triage(job: Job, /, **options: Any) -> int:
@@ -337,6 +341,7 @@ def triage(job: Job, /, **options: Any) -> int:
       qemufix triage /var/lib/libvirt/qemu/dump
       qemufix triage s3://dumps/2026/ --store dumps.sqlite > rows.jsonl
       qemufix triage s3://dumps/2026/ --store dumps.sqlite --scheduler tcp://dask:8786
+      qemufix triage --store dumps.sqlite -o fleet.html
       qemufix triage '/srv/dumps/*.kdump' | jq -r 'select(.panic) | [.url, .panic] | @tsv'
     """
     from .triage import Options, run_triage

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..detect.result import Detection
     from ..dumps.base import Dump
     from ..locate import Found
-    from ..report.result import FileFacts, Report
+    from ..report.result import Report
     from .job import Job
 
 
@@ -47,7 +47,7 @@ def run_report(job: Job, options: Options) -> int:
     from ..detect import detect
     from ..locate import finding
     from ..report.facts import gather
-    from ..report.result import Report
+    from ..report.result import FileFacts, Report
     from ..report.text import lines
 
     check_kernel(options.kernel)
@@ -68,7 +68,9 @@ def run_report(job: Job, options: Options) -> int:
         check_damage(dump, found.location)
         facts = gather(found) if found.location.found else None
         detection = detect(dump)
-        answer = Report(found.location, _file(dump, detection), facts, job.session is not None)
+        answer = Report(
+            found.location, FileFacts.of(dump, detection), facts, job.session is not None
+        )
         if options.files:
             _check_same(options.files, dump.path)
             drawing = _draw(options, found, answer, detection, dump=dump, progress=progress)
@@ -123,12 +125,3 @@ def _write(path: str, data: bytes, dump: Dump) -> str:
 
     write(path, [data], dump.path)
     return f"wrote {shell_word(path)}: {size_text(len(data))}"
-
-
-def _file(dump: Dump, seen: Detection) -> FileFacts:
-    from ..report.result import FileFacts
-
-    return FileFacts(
-        dump.format, dump.flattened, dump.compression, seen.origin, dump.ram_bytes,
-        len(dump.ram), dump.complete, dump.vmcoreinfo is not None, dump.warnings,
-    )  # fmt: skip

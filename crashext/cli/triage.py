@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from ..text import shell_word, size_text
+from .triage_page import check_page, page_written, reports_in
 from .triage_tally import Tally
 
 if TYPE_CHECKING:
@@ -40,20 +41,28 @@ class Options(NamedTuple):
     memory_limit: str
     max_read: str
     as_json: bool
+    output: str | None
+    reports: str | None
 
 
 def run_triage(job: Job, options: Options) -> int:
     """Find, look at, keep and tell; returns the exit status."""
     from ..triage.course import run
     from ..triage.find import find
+    from ..triage.steps import Steps
     from ..triage.store import Store
 
     if job.session is not None:
         raise click.UsageError("triage is for a shell: inside crash there is one dump")
     if options.jobs and options.scheduler:
         raise click.UsageError("-j is for this machine: a scheduler has workers of its own")
-    limits = _limits(options)
+    check_page(options.output, options.reports, options.store, bool(options.paths))
+    steps = Steps(_limits(options), reports_in(options.reports))
     with Store(options.store or "") as store:
+        page = page_written(options.output, store, options.store, steps.reports)
+        if not options.paths:
+            job.say(page)
+            return 0
         tally = Tally(store.ask(find(options.paths, job.complain)))
         try:
             with _shown(job, options, tally) as tell:
@@ -62,13 +71,13 @@ def run_triage(job: Job, options: Options) -> int:
                     tally.add(row, known)
                     tell(row)
 
-                run(store, _engine(options, tally.total), limits, both, again=options.again)
+                run(store, _engine(options, tally.total), steps, both, again=options.again)
         except KeyboardInterrupt:
             left = "" if options.store else "; with --store FILE the next run would go on from here"
             job.complain(f"interrupted: {tally.verdicts.total()} of {tally.total} are done{left}")
             raise
         out = job.aside() if options.as_json or not job.out.isatty() else job
-        out.say(summary(tally, store))
+        out.say((*summary(tally, store), *page))
     return tally.status()
 
 

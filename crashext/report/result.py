@@ -6,6 +6,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from ..detect.result import Detection
+from ..dumps.base import Dump
 from ..kernel.cpus import RunningTask
 from ..kernel.machine import SECOND
 from ..kernel.tasks import STATES
@@ -30,6 +32,14 @@ class FileFacts(NamedTuple):
     complete: bool
     vmcoreinfo: bool
     warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, dump: Dump, seen: Detection) -> FileFacts:
+        """Of an open dump."""
+        return cls(
+            dump.format, dump.flattened, dump.compression, seen.origin, dump.ram_bytes,
+            len(dump.ram), dump.complete, dump.vmcoreinfo is not None, dump.warnings,
+        )  # fmt: skip
 
 
 class Report(NamedTuple):

@@ -33,9 +33,10 @@ class Duplicates(NamedTuple):
     urls: tuple[str, ...]
 
 
-def incidents(store: Store) -> list[Incident]:
-    """The panics of all dumps, the most frequent first."""
-    return [Incident(*each) for each in store.query("SELECT * FROM incidents")]  # type: ignore[arg-type]
+def incidents(store: Store, most: int = -1) -> list[Incident]:
+    """The panics of all dumps, the most frequent first; ``most`` of them, -1 for all."""
+    found = store.query(f"SELECT * FROM incidents LIMIT {most:d}")
+    return [Incident(*each) for each in found]  # type: ignore[arg-type]
 
 
 def duplicates(store: Store) -> list[Duplicates]:

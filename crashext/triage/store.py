@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -46,11 +47,17 @@ PRAGMA user_version = {SCHEMA};
 _ASKED = """
 CREATE TEMP TABLE asked (number INTEGER PRIMARY KEY, url TEXT UNIQUE, identity TEXT);
 """
+_NUMBER = re.compile(r"0x[0-9a-f]+|[0-9]+")
 _AT_ONCE = 1000  # rows that are taken out at a time
 _PUT = (
     f"INSERT OR REPLACE INTO dumps ({', '.join(Row._fields)}) "
     f"VALUES ({', '.join('?' * len(Row._fields))})"
 )
+
+
+def sort_of(reason: str | None) -> str | None:
+    """A reason without its numbers, by which dumps differ that failed alike."""
+    return reason and _NUMBER.sub("#", reason)
 
 
 class Store:
@@ -67,6 +74,7 @@ class Store:
             self._base = sqlite3.connect(path, timeout=30)
             self._prepare()
             self._base.executescript(_ASKED)
+            self._base.create_function("sort_of", 1, sort_of, deterministic=True)
         except sqlite3.Error as error:
             raise UnreadableDump(f"can't be used as a store: {error}", path=path) from None
 
@@ -85,10 +93,14 @@ class Store:
 
     def put(self, row: Row) -> None:
         """Keep a row, in place of an earlier one of the same URL."""
-        values = row._replace(changes=json.dumps(row.changes))  # type: ignore[arg-type]
+        self.put_all([row])
+
+    def put_all(self, rows: Iterable[Row]) -> None:
+        """Keep rows, all or none."""
+        values = (row._replace(changes=json.dumps(row.changes)) for row in rows)  # type: ignore[arg-type]
         try:
             with self._base:
-                self._base.execute(_PUT, values)
+                self._base.executemany(_PUT, values)
         except sqlite3.Error as error:
             raise UnreadableDump(f"can't be written: {error}", path=self._path) from None
 

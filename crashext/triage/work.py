@@ -76,13 +76,8 @@ def examine(url: str, limits: Limits = Limits()) -> Row:  # noqa: B008
         MemoryError: this process may have no more.
     """
     start, meter, row = time.perf_counter(), Meter(), Row(url)
-    budget = Budget(limits.tables)
     try:
-        source = (
-            RemoteFile(url, budget, meter, limits)
-            if is_url(url)
-            else MeteredFile(local_path(url), budget, meter)
-        )
+        source = source_of(url, limits, meter)
         row = row._replace(identity=source.content, size=source.size)
         told = _told(source)
         # What was read of a file that changed belongs to no dump at all.
@@ -96,6 +91,18 @@ def examine(url: str, limits: Limits = Limits()) -> Row:  # noqa: B008
         requests=meter.requests,
         seconds=round(time.perf_counter() - start, 3),
     )
+
+
+def source_of(url: str, limits: Limits, meter: Meter | None = None) -> MeteredFile | RemoteFile:
+    """The file at ``url``, open; what it costs is counted.
+
+    Raises:
+        UnreadableDump: it can't be opened.
+    """
+    budget, meter = Budget(limits.tables), meter or Meter()
+    if is_url(url):
+        return RemoteFile(url, budget, meter, limits)
+    return MeteredFile(local_path(url), budget, meter)
 
 
 def _told(source: MeteredFile | RemoteFile) -> dict[str, Any]:

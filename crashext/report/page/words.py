@@ -20,7 +20,7 @@ def shown(text: str | bytes) -> str:
 def name(path: str) -> str:
     """A file's name, which is the user's: letters of any script stay; controls, and marks that
     turn the order of text round, do not."""
-    return "".join(c if c.isprintable() else shown(c) for c in path)
+    return path if path.isprintable() else "".join(c if c.isprintable() else shown(c) for c in path)
 
 
 def word(text: str) -> str:
