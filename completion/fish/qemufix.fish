@@ -150,8 +150,11 @@ complete -c qemufix -n '__qemufix_in "triage"' -l scheduler -x -d 'Have the Dask
 complete -c qemufix -n '__qemufix_in "triage"' -l time-limit -x -d 'For each dump; 300 if not given.'
 complete -c qemufix -n '__qemufix_in "triage"' -l memory-limit -x -d 'Likewise; 1G if not given.'
 complete -c qemufix -n '__qemufix_in "triage"' -l max-read -x -d 'Of each file that isn\'t local; 256M if not given.'
-complete -c qemufix -n '__qemufix_in "triage"' -s o -l output -r -F -d 'Write a page (HTML) of all in the store.'
-complete -c qemufix -n '__qemufix_in "triage"' -l reports -x -d 'Write the report of each into DIR: the page leads there.'
+complete -c qemufix -n '__qemufix_in "triage"' -s o -l output -r -F -d 'Write a page of all in the store.'
+complete -c qemufix -n '__qemufix_in "triage"' -l reports -x -d 'Write the report of each dump into DIR; the page leads there.'
+complete -c qemufix -n '__qemufix_in "triage"' -s w -l watch -d 'Go on with what comes into the folders.'
+complete -c qemufix -n '__qemufix_in "triage"' -l rest -x -d 'With --watch: so long a file has to be unchanged; 2 if not given.'
+complete -c qemufix -n '__qemufix_in "triage"' -l exec -x -d 'Run COMMAND for each dump looked at; {} is its path, {release} a field.'
 complete -c qemufix -n '__qemufix_in "triage"' -l json -d 'Print a line of JSON for each (schema 1).'
 complete -c qemufix -n '__qemufix_in "triage"' -s h -l help -d 'Show this message and exit.'
 complete -c qemufix -n '__qemufix_in "vmcoreinfo"' -F

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from ..text import shell_word, size_text
+from ..text import shell_word, shown, size_text
 from .triage_page import check_page, page_written, reports_in
 from .triage_tally import Tally
+from .triage_watch import arrivals_in, caller, watch_until_interrupted
 
 if TYPE_CHECKING:
     from ..triage.engines import Engine
@@ -43,6 +44,9 @@ class Options(NamedTuple):
     as_json: bool
     output: str | None
     reports: str | None
+    watch: bool
+    rest: float
+    call: str | None
 
 
 def run_triage(job: Job, options: Options) -> int:
@@ -58,27 +62,47 @@ def run_triage(job: Job, options: Options) -> int:
         raise click.UsageError("-j is for this machine: a scheduler has workers of its own")
     check_page(options.output, options.reports, options.store, bool(options.paths))
     steps = Steps(_limits(options), reports_in(options.reports))
+    called = caller(job, options.call)
+    if options.watch:
+        arrivals = arrivals_in(job, options.paths, options.rest)
     with Store(options.store or "") as store:
-        page = page_written(options.output, store, options.store, steps.reports)
+        page = partial(page_written, options.output, store, options.store, steps.reports)
+        out = job.aside() if options.as_json or not job.out.isatty() else job
         if not options.paths:
-            job.say(page)
+            job.say(page())
+            return 0
+        if options.watch:
+            tally = Tally(0)
+            tell = _all(tally, _line(job, options), called)
+            watch_until_interrupted(
+                store, _engine(options, 0), steps, arrivals, tell,
+                rest=options.rest, after=lambda: list(page()), again=options.again,
+            )  # fmt: skip
+            out.say((*summary(tally, store), *page()))
             return 0
         tally = Tally(store.ask(find(options.paths, job.complain)))
         try:
-            with _shown(job, options, tally) as tell:
-
-                def both(row: Row, known: bool) -> None:
-                    tally.add(row, known)
-                    tell(row)
-
-                run(store, _engine(options, tally.total), steps, both, again=options.again)
+            with _shown(job, options, tally) as show:
+                tell = _all(tally, show, called)
+                run(store, _engine(options, tally.total), steps, tell, again=options.again)
         except KeyboardInterrupt:
             left = "" if options.store else "; with --store FILE the next run would go on from here"
             job.complain(f"interrupted: {tally.verdicts.total()} of {tally.total} are done{left}")
             raise
-        out = job.aside() if options.as_json or not job.out.isatty() else job
-        out.say((*summary(tally, store), *page))
+        out.say((*summary(tally, store), *page()))
     return tally.status()
+
+
+def _all(tally: Tally, show: Tell, called: Tell | None) -> Callable[[Row, bool], None]:
+    """A row is counted, shown, and its command run if it was looked at now."""
+
+    def tell(row: Row, known: bool) -> None:
+        tally.add(row, known)
+        show(row)
+        if called is not None and not known:
+            called(row)
+
+    return tell
 
 
 def _limits(options: Options) -> Limits:
@@ -115,12 +139,18 @@ def _engine(options: Options, dumps: int) -> Engine:
 def _shown(job: Job, options: Options, tally: Tally) -> AbstractContextManager[Tell]:
     """What takes each row and shows it."""
     if options.as_json or not job.out.isatty():
-        return nullcontext(partial(_print, job, lambda row: json.dumps(row.to_json())))
+        return nullcontext(_line(job, options))
     try:
         from .triage_table import LiveTable
     except ImportError:  # without rich
-        return nullcontext(partial(_print, job, row_text))
+        return nullcontext(_line(job, options))
     return LiveTable(job.out, tally)
+
+
+def _line(job: Job, options: Options) -> Tell:
+    if options.as_json or not job.out.isatty():
+        return partial(_print, job, lambda row: json.dumps(row.to_json()))
+    return partial(_print, job, row_text)
 
 
 def _print(job: Job, text: Callable[[Row], str], row: Row) -> None:
@@ -131,7 +161,9 @@ def _print(job: Job, text: Callable[[Row], str], row: Row) -> None:
 def row_text(row: Row) -> str:
     """A dump in a line."""
     said = row.panic or row.reason or ""
-    return "  ".join(filter(None, (row.verdict, row.url, row.release, row.hostname, said[:80])))
+    return "  ".join(
+        filter(None, (row.verdict, shown(row.url), row.release, row.hostname, said[:80]))
+    )
 
 
 def summary(tally: Tally, store: Store) -> Iterator[str]:

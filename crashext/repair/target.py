@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import signal
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,9 @@ from pathlib import Path
 
 from ..errors import RepairError
 from ..text import printable
+
+NAMELESS = ""
+"""A writer that the system has, and /proc doesn't show: of another user, or container."""
 
 _ACCESS = os.O_WRONLY | os.O_RDWR
 
@@ -51,23 +55,34 @@ def _check_mode(path: Path) -> None:
 
 
 def _check_lease(path: Path) -> None:
-    """The system grants a read lease only on a file that nobody has open for writing.
+    writer = writer_of(path)
+    if writer is not None:
+        who = f" ({writer})" if writer else ""
+        raise RepairError(f"{path} is open for writing elsewhere{who}: not changed")
 
-    fcntl(2); where it grants none at all (a network file system, another user's file) it says
-    nothing either way.
+
+def writer_of(path: Path) -> str | None:
+    """The process that has the file open for writing, :data:`NAMELESS` for one that can't be
+    told; None where there is none, or where nothing can be told.
+
+    The system grants a read lease only on a file that nobody has open for writing (fcntl(2));
+    where it grants none at all (a network file system, another user's file) it says nothing
+    either way. Nor is anything said of a file that can't be opened.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        # Who wants to write at this very moment would have the system send SIGIO, which kills.
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
-        if error.errno == errno.EAGAIN:
-            facts = os.fstat(fd)
-            raise RepairError(
-                f"{path} is open for writing elsewhere{_writer(facts)}: not changed"
-            ) from None
+        return _writer(os.fstat(fd)) if error.errno == errno.EAGAIN else None
     finally:
         os.close(fd)
+    return None
 
 
 def _writer(facts: os.stat_result) -> str:
@@ -78,8 +93,8 @@ def _writer(facts: os.stat_result) -> str:
                 there = Path(entry).stat()
                 same = (there.st_dev, there.st_ino) == (facts.st_dev, facts.st_ino)
                 if same and _may_write(entry):
-                    return f" (process {process}, {printable(_name(process))})"
-    return ""
+                    return f"process {process}, {printable(_name(process))}"
+    return NAMELESS
 
 
 def _processes() -> Iterator[int]:

@@ -92,7 +92,10 @@ const table = (() => {
     if (current >= from && current < to) grid.setAttribute("aria-activedescendant", "row" + current);
     else grid.removeAttribute("aria-activedescendant");
   }
+  let due;
   function update() {
+    clearTimeout(due);
+    due = undefined;
     terms = find.value.toLowerCase().split(" ").filter(Boolean);
     shown = dumps.view({words: find.value, pairs, by: sort.value, turned: turned.checked});
     current = -1;
@@ -123,7 +126,6 @@ const table = (() => {
     draw();
   }
 
-  let due;
   find.addEventListener("input", () => {
     clearTimeout(due);
     due = setTimeout(update, 80);
@@ -174,6 +176,7 @@ const table = (() => {
       find.focus();
     } else if (event.target === find && (event.key === "Enter" || event.key === "ArrowDown")) {
       event.preventDefault();
+      if (due !== undefined) update();
       grid.focus();
       go(0);
     } else if (event.target === find && event.key === "Escape") {
