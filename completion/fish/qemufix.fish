@@ -155,6 +155,8 @@ complete -c qemufix -n '__qemufix_in "triage"' -l reports -x -d 'Write the repor
 complete -c qemufix -n '__qemufix_in "triage"' -s w -l watch -d 'Go on with what comes into the folders.'
 complete -c qemufix -n '__qemufix_in "triage"' -l rest -x -d 'With --watch: so long a file has to be unchanged; 2 if not given.'
 complete -c qemufix -n '__qemufix_in "triage"' -l exec -x -d 'Run COMMAND for each dump looked at; {} is its path, {release} a field.'
+complete -c qemufix -n '__qemufix_in "triage"' -l repair -d 'Repair what is surely to be: local files in place, others into a file beside.'
+complete -c qemufix -n '__qemufix_in "triage"' -l repair-to -x -d 'Write repaired dumps into DIR, which may be a URL; none is changed.'
 complete -c qemufix -n '__qemufix_in "triage"' -l json -d 'Print a line of JSON for each (schema 1).'
 complete -c qemufix -n '__qemufix_in "triage"' -s h -l help -d 'Show this message and exit.'
 complete -c qemufix -n '__qemufix_in "vmcoreinfo"' -F

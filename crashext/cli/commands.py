@@ -23,7 +23,7 @@ from .options import (
     with_vmlinux,
 )
 from .passing_on import PassingOn
-from .triage_options import of_page, of_watching
+from .triage_options import of_triage
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 90}
 
@@ -325,8 +325,7 @@ def report(job: Job, /, **options: Any) -> int:
 @click.option("--memory-limit", metavar="SIZE", default="1G", help="Likewise; 1G if not given.")
 @click.option("--max-read", metavar="SIZE", default="256M",
               help="Of each file that isn't local; 256M if not given.")  # fmt: skip
-@of_page
-@of_watching
+@of_triage
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each (schema 1).")
 @click.pass_obj
 def triage(job: Job, /, **options: Any) -> int:
@@ -341,7 +340,7 @@ def triage(job: Job, /, **options: Any) -> int:
       qemufix triage s3://dumps/2026/ --store dumps.sqlite > rows.jsonl
       qemufix triage s3://dumps/2026/ --store dumps.sqlite --scheduler tcp://dask:8786
       qemufix triage --store dumps.sqlite -o fleet.html
-      qemufix triage --watch /var/lib/libvirt/qemu/dump --exec 'notify-admin {} {panic}'
+      qemufix triage --watch /var/lib/libvirt/qemu/dump --exec 'logger -- {} {panic}'
       qemufix triage '/srv/dumps/*.kdump' | jq -r 'select(.panic) | [.url, .panic] | @tsv'
     """
     from .triage import Options, run_triage

@@ -15,6 +15,7 @@ import click
 
 from ..text import shell_word, shown, size_text
 from .triage_page import check_page, page_written, reports_in
+from .triage_repair import repairing
 from .triage_tally import Tally
 from .triage_watch import arrivals_in, caller, watch_until_interrupted
 
@@ -47,6 +48,8 @@ class Options(NamedTuple):
     watch: bool
     rest: float
     call: str | None
+    repair: bool
+    repair_to: str | None
 
 
 def run_triage(job: Job, options: Options) -> int:
@@ -61,7 +64,9 @@ def run_triage(job: Job, options: Options) -> int:
     if options.jobs and options.scheduler:
         raise click.UsageError("-j is for this machine: a scheduler has workers of its own")
     check_page(options.output, options.reports, options.store, bool(options.paths))
-    steps = Steps(_limits(options), reports_in(options.reports))
+    steps = Steps(
+        _limits(options), reports_in(options.reports), repairing(options.repair, options.repair_to)
+    )
     called = caller(job, options.call)
     if options.watch:
         arrivals = arrivals_in(job, options.paths, options.rest)
@@ -161,6 +166,8 @@ def _print(job: Job, text: Callable[[Row], str], row: Row) -> None:
 def row_text(row: Row) -> str:
     """A dump in a line."""
     said = row.panic or row.reason or ""
+    if row.repaired is not None:
+        said = f"{row.repaired.replace('_', ' ')}: {row.repair_note}"
     return "  ".join(
         filter(None, (row.verdict, shown(row.url), row.release, row.hostname, said[:80]))
     )
@@ -181,6 +188,7 @@ def summary(tally: Tally, store: Store) -> Iterator[str]:
             f"{took:.1f} s, {tally.rate:.3g} a second; read {size_text(tally.bytes_read)} in "
             f"{tally.requests} requests, {each} of each"
         )
+    yield from tally.repairs()
     for incident in incidents(store)[:_FEW]:
         where = incident.panic_function or "?"
         told = f"{incident.dumps} dumps, {incident.release}, {where}: {incident.panic[:80]}"

@@ -11,6 +11,13 @@ import click
 Command = Callable[..., int]
 
 
+def of_triage(command: Command) -> Command:
+    """All of them, in the order of the help."""
+    for options in (of_repairing, of_watching, of_page):
+        command = options(command)
+    return command
+
+
 def of_page(command: Command) -> Command:
     """What is written for people."""
     return _with(
@@ -35,6 +42,21 @@ def of_watching(command: Command) -> Command:
         click.option(
             "--exec", "call", metavar="COMMAND",
             help="Run COMMAND for each dump looked at; {} is its path, {release} a field.",
+        ),
+    )  # fmt: skip
+
+
+def of_repairing(command: Command) -> Command:
+    """What is put right."""
+    return _with(
+        command,
+        click.option(
+            "--repair", is_flag=True,
+            help="Repair what is surely to be: local files in place, others into a file beside.",
+        ),
+        click.option(
+            "--repair-to", metavar="DIR",
+            help="Write repaired dumps into DIR, which may be a URL; none is changed.",
         ),
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ class Tally:
     def __init__(self, total: int) -> None:
         self.total = total
         self.verdicts: Counter[str] = Counter()
+        self.repaired: Counter[str] = Counter()
         self.known = self.bytes_read = self.requests = 0
         self.started = time.monotonic()
 
@@ -24,6 +26,8 @@ class Tally:
         """Count a dump."""
         self.verdicts[row.verdict] += 1
         self.known += known
+        if row.repaired is not None:
+            self.repaired[row.repaired] += 1
         if not known:
             self.bytes_read += row.bytes_read
             self.requests += row.requests
@@ -37,6 +41,12 @@ class Tally:
     def rate(self) -> float:
         """Dumps in a second."""
         return self.looked_at / max(time.monotonic() - self.started, 1e-9)
+
+    def repairs(self) -> Iterator[str]:
+        """What was repaired, in a line if that was asked for."""
+        if self.repaired:
+            done = (f"{count} {how.replace('_', ' ')}" for how, count in self.repaired.items())
+            yield f"Repaired: {', '.join(done)}"
 
     def status(self) -> int:
         """The exit status."""

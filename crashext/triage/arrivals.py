@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..repair.journal import SUFFIX
 from ..repair.target import NAMELESS, writer_of
 from .find import Item, find, local_path
 from .row import Row
@@ -53,7 +52,7 @@ class Arrivals:
         """
         now, there = self._clock(), {}
         for url, identity in find(self._folders, self._say):
-            if identity is None or SUFFIX in url:
+            if identity is None:
                 continue
             known = self._files.get(url)
             same = known is not None and known.identity == identity

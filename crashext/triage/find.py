@@ -12,12 +12,15 @@ from typing import Any, NamedTuple
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from ..errors import UnreadableDump
+from ..repair.journal import SUFFIX
 from .meter import local_identity
 from .remote import file_system, identity_of
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=://|::)")
 _PATTERN = re.compile(r"[*?[]")
 _FILE = "file://"
+#: Beside dumps that were repaired, see ``repairing``: no dumps that somebody took.
+_OURS = re.compile(rf"({re.escape(SUFFIX)}(\.new)?|\.[0-9a-f]{{12}}\.repaired)$")
 
 
 class Item(NamedTuple):
@@ -83,7 +86,7 @@ def _inside(folder: str, complain: Callable[[str], None]) -> Iterator[Item]:
         folders.sort()
         for name in sorted(names):
             path = os.path.join(place, name)  # noqa: PTH118
-            if stat.S_ISREG(_mode(path)):
+            if not _OURS.search(name) and stat.S_ISREG(_mode(path)):
                 yield _item(path)
 
 
@@ -120,7 +123,9 @@ def _remote(url: str) -> Iterator[Item]:
 
     if _PATTERN.search(path):
         found = fs.glob(path, detail=True)
-        yield from (item(n, i) for n, i in sorted(found.items()) if i["type"] == "file")
+        for name, info in sorted(found.items()):
+            if info["type"] == "file" and not _OURS.search(name):
+                yield item(name, info)
         if not found:
             raise UnreadableDump("no file fits this pattern", path=url)
         return
@@ -128,7 +133,8 @@ def _remote(url: str) -> Iterator[Item]:
     web = "http" in str(fs.protocol)
     if url.endswith("/") if web else fs.info(path)["type"] == "directory":
         for _, _, files in fs.walk(path, detail=True):
-            for _, info in sorted(files.items()):
-                yield item(info["name"], info)
+            for name, info in sorted(files.items()):
+                if not _OURS.search(name):
+                    yield item(info["name"], info)
     else:
         yield Item(url, identity_of(fs.info(path)))

@@ -11,6 +11,8 @@ it is missing or contradicts itself; another kind of file; nothing was learned."
 
 Failure = Literal["unreadable", "unsupported", "limit", "changed", "killed", "bug"]
 
+Repaired = Literal["in_place", "beside", "not_needed", "refused"]
+
 VERDICTS: tuple[Verdict, ...] = (
     *("openable", "needs_repair", "uncertain", "damaged", "failed", "not_a_dump"),
 )
@@ -41,6 +43,8 @@ class Row(NamedTuple):
         log_digest: of its last messages and their times.
         bytes_read, requests: what looking at it cost the storage.
         seconds: what it took.
+        repaired, repaired_to, repair_note: what was done where that was asked for, the file
+            that is right now, and what was changed or why not.
     """
 
     url: str
@@ -70,6 +74,9 @@ class Row(NamedTuple):
     bytes_read: int = 0
     requests: int = 0
     seconds: float = 0.0
+    repaired: Repaired | None = None
+    repaired_to: str | None = None
+    repair_note: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The dict that ``triage --json`` prints in a line (schema 1)."""

@@ -18,7 +18,7 @@ _KNOWN = 5000  # texts of a column that are given numbers
 #: Of these columns a text that came before is the number that it has there, from 0 on.
 CODED = ("folder", "verdict", "failure", "release", "build_id", "arch", "format", "origin",
          "compression", "confidence", "hostname", "panic", "panic_function", "reason", "changes",
-         "last_log", "boot_time")  # fmt: skip
+         "last_log", "boot_time", "repaired", "repaired_to", "repair_note")  # fmt: skip
 _PLAIN = ("size", "ram_bytes", "uptime", "bytes_read", "requests", "seconds")
 #: Shown and searched: the name, what a shell takes for it where that is another, whether it is
 #: a local file, the moment by the guest's clock, and where its report is.
@@ -70,6 +70,8 @@ def _values(row: Row, reported: Reported) -> list[Any]:
         "folder": folder,
         "changes": "; ".join(row.changes) or None,
         "reason": row.reason or None,
+        "repaired_to": row.repaired_to and name(row.repaired_to),
+        "repair_note": row.repair_note or None,
         "name": last,
         "word": None if quoted == folder + last else quoted,
         "local": int(local),

@@ -3,7 +3,8 @@
 (() => {
   const dialog = byId("dump"), facts = byId("dump-facts");
   const FACTS = [["Verdict", "verdict"], ["Failure", "failure"], ["Reason", "reason"],
-    ["A repair changes", "changes"], ["Kernel", "release"], ["Build ID", "build_id"],
+    ["A repair changes", "changes"], ["Repaired", "repaired"], ["Repaired file", "repaired_to"],
+    ["Of the repair", "repair_note"], ["Kernel", "release"], ["Build ID", "build_id"],
     ["Confidence", "confidence"], ["Host", "hostname"], ["Panic", "panic"], ["In", "panic_function"],
     ["Last message", "last_log"], ["Booted", "boot_time"], ["Up", "uptime"], ["File", "size"],
     ["Guest's memory", "ram_bytes"], ["Format", "format"], ["Compression", "compression"],
@@ -11,7 +12,7 @@
   const SHOWN = {
     size: sizeText, ram_bytes: sizeText, bytes_read: sizeText,
     uptime: (seconds) => `${seconds} s`, seconds: (seconds) => `${seconds} s`,
-    verdict: (text) => text.replaceAll("_", " "),
+    verdict: (text) => text.replaceAll("_", " "), repaired: (text) => text.replaceAll("_", " "),
   };
 
   function show(index) {

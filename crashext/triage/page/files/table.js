@@ -5,13 +5,14 @@ const table = (() => {
   const find = byId("find"), sort = byId("sort"), turned = byId("turned"), everything = byId("everything");
   const HEIGHT = 46, TALLEST = 8e6, PRINTED = 1000, SPARE = 6, TAIL = /^.+(.{26})$/;
   const COLUMNS = ["verdict", "name", "release", "hostname", "happened", "moment", "size"];
+  const REPAIRS = {in_place: "repaired", beside: "repaired beside", refused: "not repaired"};
   let shown = [], current = -1, pairs = [], drawn = "", terms = [];
 
   function lines(number) {
     const get = (name) => dumps.get(number, name) ?? "";
     const happened = get("happened"), panic = get("panic");
     return [
-      [get("verdict").replaceAll("_", " "), get("failure")],
+      [get("verdict").replaceAll("_", " "), get("failure") || REPAIRS[get("repaired")]],
       [get("name"), get("folder").replace(TAIL, "\u2026$1")],
       [get("release"), get("arch")],
       [get("hostname"), ""],
