@@ -51,7 +51,7 @@ class Facts:
 
 def gather(found: Found) -> Facts:
     """Everything of the kernel found, in a bounded number of reads."""
-    facts, kernel = gather_briefly(found), Kernel(found)
+    facts = gather_briefly(found)
     if facts.structs is not None:
         _of_structs(facts, facts.structs)
     facts.vcpus = place_vcpus(found, facts.cpus, facts.structs)
