@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import resource
 import signal
 import sys
@@ -42,64 +43,126 @@ class Limits:
 
 
 class Ended(NamedTuple):
-    """What a child left: bytes, or why there are none."""
+    """What a child answered: bytes, or why there are none; ``again``: another may have some."""
 
     data: bytes = b""
     failure: Failure | None = None
     reason: str = ""
+    again: bool = False
 
 
-def in_child(work: Callable[[], bytes], limits: Limits) -> Ended:
-    """What ``work`` gives, done in a child process within the limits.
+class Child:
+    """A process that does one thing after the other, each within limits; this one goes on.
 
-    Whatever the child comes to, this process goes on.
+    It ends with the first thing that it can't do, and when this process ends.
     """
-    with _forking:  # or another thread's child would hold the pipe open, too
-        reader, writer = os.pipe()
+
+    def __init__(self, work: Callable[[str, Limits], bytes]) -> None:
+        """Start it.
+
+        Raises:
+            OSError: no process can be started.
+        """
+        self.asked = 0
+        with _forking:  # or another thread's child would hold the pipes open, too
+            requests, self._requests = os.pipe()
+            self._answers, answers = os.pipe()
+            try:
+                self.pid = os.fork()
+                if self.pid == 0:
+                    _serve(work, requests, answers)
+            except OSError:
+                self._close()
+                raise
+            finally:
+                os.close(requests)
+                os.close(answers)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked."""
+        return self.pid > 0
+
+    def ask(self, what: str, limits: Limits) -> Ended:
+        """What its work gives, or why it has ended."""
+        self.asked += 1
+        data = None
         try:
-            child = os.fork()
-        except OSError as error:
-            os.close(reader)
-            os.close(writer)
-            return Ended(failure="killed", reason=f"no process can be started: {error.strerror}")
-        if child == 0:
-            _do(work, writer, limits)
-        os.close(writer)
-    try:
-        with open(reader, "rb") as pipe:  # noqa: PTH123
-            data = pipe.read()
-    except BaseException:
-        with suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-        raise
-    finally:
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return _ended(status, data, limits)
+            with suppress(OSError):  # it has ended already
+                _send(self._requests, pickle.dumps((what, limits)))
+                data = _receive(self._answers)
+        except BaseException:
+            self.end()
+            raise
+        return _ended(self._waited_for(), limits) if data is None else Ended(data)
+
+    def end(self) -> None:
+        """End it, whatever it does."""
+        if self.alive:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            self._waited_for()
+
+    def _waited_for(self) -> int:
+        self._close()
+        child, self.pid = self.pid, 0
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    def _close(self) -> None:
+        os.close(self._requests)
+        os.close(self._answers)
 
 
-def _do(work: Callable[[], bytes], writer: int, limits: Limits) -> NoReturn:
+def _send(pipe: int, data: bytes) -> None:
+    data = len(data).to_bytes(8, "little") + data
+    while data:
+        data = data[os.write(pipe, data) :]
+
+
+def _receive(pipe: int) -> bytes | None:
+    """What was sent; None where the other side has ended before all of it was."""
+    data, most = b"", 8
+    while len(data) < most:
+        part = os.read(pipe, most - len(data))
+        if not part:
+            return None
+        data += part
+        if most == 8 == len(data):
+            most += int.from_bytes(data, "little")
+    return data[8:]
+
+
+def _serve(work: Callable[[str, Limits], bytes], requests: int, answers: int) -> NoReturn:
     """The child's whole life."""
     status = _BROKEN
     try:
-        # Whoever waits for a connection of this process to end would wait for its child, too.
-        os.closerange(3, writer)
-        os.closerange(writer + 1, os.sysconf("SC_OPEN_MAX"))
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, limits.seconds)
+        _leave_alone(requests, answers)
         threading.stack_size(_STACK)
         # Who waits for a thread that lacks memory waits for ever: it says nothing to anybody.
         sys.unraisablehook = threading.excepthook = _in_a_thread
-        most = _taken() + limits.memory
-        resource.setrlimit(resource.RLIMIT_DATA, (most, resource.RLIM_INFINITY))
-        data = work()
-        while data:
-            data = data[os.write(writer, data) :]
+        had = _taken()
+        while (request := _receive(requests)) is not None:
+            what, limits = pickle.loads(request)
+            signal.setitimer(signal.ITIMER_REAL, limits.seconds)
+            resource.setrlimit(resource.RLIMIT_DATA, (had + limits.memory, resource.RLIM_INFINITY))
+            data = work(what, limits)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            _send(answers, data)
         status = 0
     except MemoryError:
         status = _OUT_OF_MEMORY
     finally:
         os._exit(status)
+
+
+def _leave_alone(*kept: int) -> None:
+    """Hold nothing of the other process's that somebody could wait for it to close."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    first, second = sorted(kept)
+    os.closerange(3, first)
+    os.closerange(first + 1, second)
+    os.closerange(second + 1, os.sysconf("SC_OPEN_MAX"))
 
 
 def _in_a_thread(told: sys.UnraisableHookArgs | threading.ExceptHookArgs) -> None:
@@ -114,15 +177,14 @@ def _taken() -> int:
         return int(file.read().split()[5]) * resource.getpagesize()
 
 
-def _ended(status: int, data: bytes, limits: Limits) -> Ended:
-    if status == 0:
-        return Ended(data)
+def _ended(status: int, limits: Limits) -> Ended:
     if status == -signal.SIGALRM:
         return Ended(failure="limit", reason=f"it took more than {limits.seconds:g} seconds")
     if status == _OUT_OF_MEMORY:
         most = size_text(limits.memory)
-        return Ended(failure="limit", reason=f"it needs more than {most} of memory")
+        return Ended(failure="limit", reason=f"it needs more than {most} of memory", again=True)
     if status < 0:
         name = signal.Signals(-status).name
-        return Ended(failure="killed", reason=f"the process that read it was killed by {name}")
+        reason = f"the process that read it was killed by {name}"
+        return Ended(failure="killed", reason=reason, again=True)
     return Ended(failure="bug", reason="the process that read it broke off (a bug: report it)")

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..budget import Budget
@@ -27,7 +29,7 @@ from ..kernel.machine import SECOND
 from ..locate import Found
 from ..text import hex64, printable
 from .find import is_url, local_path, scheme_of
-from .limits import Limits, in_child
+from .limits import Child, Ended, Limits
 from .load import load
 from .meter import Meter, MeteredFile
 from .remote import RemoteFile
@@ -35,6 +37,9 @@ from .row import Failure, Row, Verdict
 
 _TAIL = 32  # messages that the digest of a log is of
 _LONGEST = 1000  # characters of a text
+_MOST = 200  # dumps that one child looks at: what it may have kept of them goes with it
+_idle: list[Child] = []
+os.register_at_fork(after_in_child=_idle.clear)
 _MEANINGS: tuple[tuple[type[CrashExtError], Verdict, Failure | None], ...] = (
     (UnknownFormat, "not_a_dump", None),
     (UnsupportedDump, "failed", "unsupported"),
@@ -45,18 +50,44 @@ _MEANINGS: tuple[tuple[type[CrashExtError], Verdict, Failure | None], ...] = (
 
 
 def row_of(url: str, limits: Limits = Limits()) -> Row:  # noqa: B008
-    """Look at the dump at ``url``, in a process of its own that the limits hold.
+    """Look at the dump at ``url``, in a child process that the limits hold.
 
     It raises nothing of a dump's or a storage's.
     """
     start = time.perf_counter()
     load(scheme_of(url))
-    ended = in_child(partial(_as_bytes, url, limits), limits)
-    if ended.failure == "killed":  # the dump may be innocent
-        ended = in_child(partial(_as_bytes, url, limits), limits)
+    try:
+        with _child() as child:
+            fresh, ended = not child.asked, child.ask(url, limits)
+        if ended.again and (ended.failure == "killed" or not fresh):  # the dump may be innocent
+            with _child(fresh=True) as child:
+                ended = child.ask(url, limits)
+    except OSError as error:
+        reason = f"no process can be started: {error.strerror}"
+        ended = Ended(failure="killed", reason=reason)
     if ended.failure is not None:
         return failed(url, ended.failure, ended.reason, time.perf_counter() - start)
     return Row.of(json.loads(ended.data))._replace(seconds=round(time.perf_counter() - start, 3))
+
+
+@contextmanager
+def _child(*, fresh: bool = False) -> Iterator[Child]:
+    """A child that nobody else asks meanwhile."""
+    try:
+        child = Child(_as_bytes) if fresh else _idle.pop()
+    except IndexError:
+        child = Child(_as_bytes)
+    yield child
+    if child.asked >= _MOST:
+        child.end()
+    if child.alive:
+        _idle.append(child)
+
+
+def end_children() -> None:
+    """End those that wait for another dump."""
+    while _idle:
+        _idle.pop().end()
 
 
 def failed(url: str, failure: Failure, reason: str, seconds: float = 0.0) -> Row:

@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from crashext.triage.work import end_children
 
 SAMPLES = Path(__file__).parents[2] / "sample_dumps"
 
@@ -28,3 +31,11 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "sub" / "notes.txt").write_text("no dump\n" * 100)
     (folder / os.fsdecode(b"name-\xff\x1b[31m.elf")).write_bytes(b"\x7fELF")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def fresh_children() -> Iterator[None]:
+    """A child knows what this process knew when it started: nothing of another test's."""
+    end_children()
+    yield
+    end_children()

@@ -68,9 +68,9 @@ def test_what_an_object_cost_is_counted(store: ObjectStore, originals: Path) -> 
     import s3fs
 
     s3fs.S3FileSystem().mkdir("single")
-    s3fs.S3FileSystem().put_file(str(originals / "ovmf-kaslr.kdump"), "single/a.kdump")
+    s3fs.S3FileSystem().put_file(str(originals / "sample_dumps-ovmf-kaslr.kdump"), "single/a.kdump")
     row = row_of("s3://single/a.kdump")
-    assert facts(row) == facts(row_of(str(originals / "ovmf-kaslr.kdump")))
+    assert facts(row) == facts(row_of(str(originals / "sample_dumps-ovmf-kaslr.kdump")))
     assert row.identity and "ETag" in row.identity
     # One block holds all of it; its size was asked for before and after.
     assert (row.bytes_read, row.requests) == (row.size, 3)
@@ -85,11 +85,11 @@ def test_an_object_that_changes_under_way_gives_no_facts(
 
     fs = s3fs.S3FileSystem()
     fs.mkdir("changing")
-    fs.put_file(str(originals / "ovmf-kaslr.kdump"), "changing/a")
+    fs.put_file(str(originals / "sample_dumps-ovmf-kaslr.kdump"), "changing/a")
     told = work._told
 
     def meanwhile(source: object) -> dict[str, object]:
-        fs.put_file(str(originals / "panicked.flat"), "changing/a")
+        fs.put_file(str(originals / "sample_dumps-panicked.flat"), "changing/a")
         return told(source)  # type: ignore[arg-type]
 
     monkeypatch.setattr(work, "_told", meanwhile)

@@ -11,21 +11,31 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from crashext.triage.limits import Limits, in_child
+from crashext.triage import work
+from crashext.triage.limits import Child, Ended, Limits
 from crashext.triage.row import Row
-from crashext.triage.work import examine, row_of
+from crashext.triage.work import end_children, examine, row_of
 
 SAMPLES = Path(__file__).parents[2] / "sample_dumps"
 VMLINUX = SAMPLES / "vmlinux-6.1.0-56-cloud-amd64"
 GUESTS = ("panicked.flat", "arm64-direct.elf", "s390x-panicked.flat",
           "ppc64le-radix.elf", "ovmf-kaslr.kdump")  # fmt: skip
 COST: dict[str, Any] = {"bytes_read": 0, "requests": 0, "seconds": 0.0}
+
+
+def in_child(work: Callable[[], bytes], limits: Limits) -> Ended:
+    child = Child(lambda what, limits: work())
+    try:
+        return child.ask("", limits)
+    finally:
+        child.end()
 
 
 def truth(name: str) -> dict[str, object]:
@@ -178,11 +188,82 @@ def test_a_bug_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert in_child(broken, Limits()).failure == "bug"
 
+
+def test_where_no_process_can_be_started_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_fork() -> int:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
+    end_children()
     monkeypatch.setattr(os, "fork", no_fork)
-    assert in_child(lambda: b"", Limits()).failure == "killed"
+    row = row_of(str(SAMPLES / "panicked.flat"))
+    assert row.failure == "killed" and "no process" in row.reason
+
+
+def test_one_child_looks_at_several_dumps_until_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(what: str, limits: Limits) -> bytes:
+        if what == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return f"{what} {os.getpid()}".encode()
+
+    child = Child(told)
+    pid = child.pid
+    for what in ("a", "b"):
+        assert child.ask(what, Limits()).data.decode() == f"{what} {pid}"
+    assert child.ask("die", Limits()).failure == "killed" and not child.alive
+
+
+def test_a_child_that_died_meanwhile_is_replaced() -> None:
+    path = str(SAMPLES / "panicked.flat")
+    end_children()
+    right = row_of(path)._replace(**COST)
+    (child,) = work._idle
+    os.kill(child.pid, signal.SIGKILL)
+    assert row_of(path)._replace(**COST) == right
+    assert [each.pid for each in work._idle] != [child.pid]
+
+
+def test_what_other_dumps_left_in_a_child_is_not_held_against_one() -> None:
+    kept: list[bytes] = []
+
+    def hoard(what: str, limits: Limits) -> bytes:
+        kept.append(bytes(20 << 20))
+        return b"done"
+
+    child = Child(hoard)
+    answers: list[Ended] = []
+    while child.alive and len(answers) < 20:
+        answers.append(child.ask("", Limits(memory=64 << 20)))
+    assert answers[0].data == b"done"
+    assert (answers[-1].failure, answers[-1].again) == ("limit", True)
+
+
+def test_a_child_says_of_each_dump_what_a_fresh_one_says() -> None:
+    paths = sorted(str(path) for path in SAMPLES.glob("[aops]*.[efk]*"))
+    shared = [row_of(path)._replace(**COST) for path in paths]
+    fresh = []
+    for path in paths:
+        end_children()
+        fresh.append(row_of(path)._replace(**COST))
+    assert len(paths) > 15 and shared == fresh
+
+
+def test_a_child_is_replaced_after_many_dumps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "_MOST", 2)
+    end_children()
+    path = str(SAMPLES / "panicked.flat")
+    assert row_of(path).failure is None and len(work._idle) == 1
+    assert row_of(path).failure is None and work._idle == []
+
+
+def test_children_end_with_their_parent() -> None:
+    program = "import sys; from crashext.triage import work; work.row_of(sys.argv[1]); " \
+              "print(work._idle[0].pid, flush=True); import os; os._exit(0)"  # fmt: skip
+    words = [sys.executable, "-c", program, str(SAMPLES / "panicked.flat")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=SAMPLES.parent)
+    end = time.monotonic() + 10
+    while Path(f"/proc/{int(done.stdout)}").exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_a_local_file_that_changes_under_way_gives_no_facts(
@@ -190,8 +271,6 @@ def test_a_local_file_that_changes_under_way_gives_no_facts(
 ) -> None:
     path = tmp_path / "growing.elf"
     path.write_bytes((SAMPLES / "ovmf-kaslr.elf").read_bytes())
-    from crashext.triage import work
-
     told = work._told
 
     def meanwhile(source: object) -> dict[str, object]:

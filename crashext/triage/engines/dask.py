@@ -67,10 +67,13 @@ def _own(workers: int) -> LocalCluster:
         n_workers=workers,
         threads_per_worker=1,
         security=True,
-        dashboard_address=None,
         silence_logs=logging.CRITICAL,
         preload=__name__,
-        scheduler_kwargs={"allowed_failures": 1},
+        scheduler_kwargs={
+            "allowed_failures": 1,
+            "dashboard": False,
+            "dashboard_address": "127.0.0.1:0",  # or it would be all of this machine's
+        },
         memory_limit=None,  # what takes memory are the children, which the system limits
     )
 
