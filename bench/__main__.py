@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import convert, reader, rebuild, repair
+from . import convert, fleet, reader, rebuild, repair
 from .measure import QEMUFIX, Figure, best, crash_script, environment, run
 
 DUMPS = Path("lab/dumps")
@@ -164,6 +164,10 @@ MEASURES: tuple[Callable[[], Iterator[Figure]], ...] = (
     convert.written_memory,
     rebuild.made_vmlinux,
     rebuild.from_nothing,
+    fleet.triage_overhead,
+    fleet.triage_scaling,
+    fleet.triage_reads,
+    fleet.triage_driver,
 )
 
 
