@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 import pytest
 
 from crashext.triage import work
-from crashext.triage.limits import Child, Ended, Limits
+from crashext.triage.limits import Child, Ended, Limits, in_child
 from crashext.triage.row import Row
 from crashext.triage.work import end_children, examine, row_of
 
@@ -28,14 +27,6 @@ VMLINUX = SAMPLES / "vmlinux-6.1.0-56-cloud-amd64"
 GUESTS = ("panicked.flat", "arm64-direct.elf", "s390x-panicked.flat",
           "ppc64le-radix.elf", "ovmf-kaslr.kdump")  # fmt: skip
 COST: dict[str, Any] = {"bytes_read": 0, "requests": 0, "seconds": 0.0}
-
-
-def in_child(work: Callable[[], bytes], limits: Limits) -> Ended:
-    child = Child(lambda what, limits: work())
-    try:
-        return child.ask("", limits)
-    finally:
-        child.end()
 
 
 def truth(name: str) -> dict[str, object]:
@@ -197,6 +188,7 @@ def test_where_no_process_can_be_started_it_is_said(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "fork", no_fork)
     row = row_of(str(SAMPLES / "panicked.flat"))
     assert row.failure == "killed" and "no process" in row.reason
+    assert in_child(lambda: b"", Limits()).failure == "killed"
 
 
 def test_one_child_looks_at_several_dumps_until_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
