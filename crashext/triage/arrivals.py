@@ -74,7 +74,10 @@ class Arrivals:
 
     def pass_by(self, row: Row) -> None:
         """What the row is of is known: it isn't given as long as it stays so."""
-        self._files[row.url] = _File(row.identity or "", self._clock(), done=True)
+        file = self._files[row.url]
+        # A dump that was repaired is another; of one that couldn't be read there is no identity.
+        file.identity = row.identity or file.identity
+        file.done = True
 
     def _rests(self, url: str, age: float, looked: bool) -> bool:
         if age < self._rest * (_PATIENCE if looked else 1):

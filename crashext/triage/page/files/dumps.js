@@ -42,19 +42,24 @@ const dumps = (() => {
   const natural = (value) => typeof value !== "string" ? value
     : value.toLowerCase().replace(/\d+/g, (digits) => digits.padStart(16, "0"));
   const orders = new Map();
-  // By the ranks of the different values, of which there are often few.
+  // The different values alone are sorted, without calling back: there are often few.
   function order(name) {
-    if (!orders.has(name)) {
-      const read = name === "name" ? null : reader(name === "verdict" ? "order" : name);
-      const values = rows.map(read ?? ((_, number) => number));
-      const different = [...new Set(values)].filter((value) => value !== null);
-      const key = name === "moment" ? (value) => value : natural;
-      const keys = different.map((value) => [key(value), value]);
-      keys.sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
-      const ranked = new Map(keys.map(([, value]) => [value, []])), unknown = [];
-      values.forEach((value, number) => (ranked.get(value) ?? unknown).push(number));
-      orders.set(name, {known: [...ranked.values()].flat(), unknown});
+    if (orders.has(name)) return orders.get(name);
+    const read = name === "name" ? null : reader(name === "verdict" ? "order" : name);
+    const places = new Map(), alike = new Map(), unknown = [];
+    rows.forEach((row, number) => {
+      const value = read ? read(row) : number, others = places.get(value);
+      if (value === null) unknown.push(number);
+      else if (others) others.push(number);
+      else places.set(value, [number]);
+    });
+    for (const [value, numbers] of places) {
+      const key = name === "moment" ? value : natural(value);
+      alike.set(key, alike.has(key) ? alike.get(key).concat(numbers) : numbers);
     }
+    const keys = [...alike.keys()];
+    const sorted = typeof keys[0] === "number" ? [...Float64Array.from(keys).sort()] : keys.sort();
+    orders.set(name, {known: sorted.flatMap((key) => alike.get(key)), unknown});
     return orders.get(name);
   }
   // What isn't known is last, whichever way round.
