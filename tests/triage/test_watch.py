@@ -307,3 +307,16 @@ def test_wrong_words_are_usage_errors(tmp_path: Path) -> None:
         [str(tmp_path), "--exec", "echo {what}"],
     ):
         assert run(["triage", *words]) == 2, words
+
+
+def test_what_comes_is_repaired_and_told_once(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path)
+    started = Watching(folder, "--repair")
+    target = folder / "guest.elf"
+    assert write(target, "renamed").wait(60) == 0
+    row = started.row()
+    assert (row["verdict"], row["repaired"]) == ("openable", "in_place")
+    started.nothing(4 * REST)
+    assert sorted(path.name for path in folder.iterdir()) == ["guest.elf", "guest.elf.qemufix-undo"]
+    status, said = started.end()
+    assert status == 0 and "Repaired: 1 in place" in said
