@@ -12,9 +12,9 @@ from pathlib import Path
 from crashext.dumps.marks import use_threads
 from crashext.triage.course import run
 from crashext.triage.engines.dask import Dask
-from crashext.triage.find import Item
 from crashext.triage.limits import Limits
 from crashext.triage.load import load
+from crashext.triage.places.find import Item
 from crashext.triage.row import Row
 from crashext.triage.store import Store
 from crashext.triage.work import end_children, examine, row_of

@@ -23,7 +23,7 @@ from .options import (
     with_vmlinux,
 )
 from .passing_on import PassingOn
-from .triage_options import of_triage
+from .triage.options import of_triage
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 90}
 
@@ -343,7 +343,7 @@ def triage(job: Job, /, **options: Any) -> int:
       qemufix triage --watch /var/lib/libvirt/qemu/dump --exec 'logger -- {} {panic}'
       qemufix triage '/srv/dumps/*.kdump' | jq -r 'select(.panic) | [.url, .panic] | @tsv'
     """
-    from .triage import Options, run_triage
+    from .triage.course import Options, run_triage
 
     return run_triage(job, Options(**options))
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import CrashExtError
 from ..text import printable
-from .find import is_url, local_path
 from .limits import Limits, in_child
+from .places.find import is_url, local_path
 from .row import Repaired, Row
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Repairing(NamedTuple):
     def _beside(self, row: Row, plan: Plan) -> str:
         """Write the new file, unless it is there already; its path or URL."""
         from ..repair.course import repair_into
-        from .put import put
+        from .places.put import put
 
         signal.setitimer(signal.ITIMER_REAL, 0)  # a copy takes as long as the file is large
         target = self.target(row)

@@ -64,7 +64,7 @@ class Reports(NamedTuple):
 def _written(url: str, path: str, limits: Limits) -> bytes:
     """In the child: what went wrong, or nothing."""
     from ..report.page.output import write
-    from .find import is_url, local_path
+    from .places.find import is_url, local_path
 
     like = path if is_url(url) else local_path(url)
     try:
@@ -85,7 +85,7 @@ def _page(url: str, limits: Limits) -> str:
     from ..report.facts import gather
     from ..report.page import course
     from ..report.result import FileFacts, Report
-    from .find import is_url
+    from .places.find import is_url
     from .work import source_of
 
     with open_image(source_of(url, limits)) as dump, finding(dump) as found:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import UnreadableDump
-from .find import Item
+from .places.find import Item
 from .row import PASSING, Row
 
 SCHEMA = 1

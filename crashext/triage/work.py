@@ -28,11 +28,11 @@ from ..errors import (
 from ..kernel.machine import SECOND
 from ..locate import Found
 from ..text import hex64, printable
-from .find import is_url, local_path, scheme_of
 from .limits import Child, Ended, Limits
 from .load import load
-from .meter import Meter, MeteredFile
-from .remote import RemoteFile
+from .places.find import is_url, local_path, scheme_of
+from .places.meter import Meter, MeteredFile
+from .places.remote import RemoteFile
 from .row import Failure, Row, Verdict
 
 _TAIL = 32  # messages that the digest of a log is of

@@ -9,8 +9,8 @@ import pytest
 
 from crashext.triage.course import run
 from crashext.triage.engines import Engine, one_by_one
-from crashext.triage.find import find
 from crashext.triage.limits import Limits
+from crashext.triage.places.find import find
 from crashext.triage.row import Row
 from crashext.triage.store import Store
 

@@ -15,11 +15,11 @@ import pytest
 
 from crashext.budget import Budget
 from crashext.errors import OverBudget, UnreadableDump
-from crashext.triage import remote
-from crashext.triage.find import find
 from crashext.triage.limits import Limits
-from crashext.triage.meter import Meter
-from crashext.triage.remote import RemoteFile, identity_of
+from crashext.triage.places import remote
+from crashext.triage.places.find import find
+from crashext.triage.places.meter import Meter
+from crashext.triage.places.remote import RemoteFile, identity_of
 from crashext.triage.row import Row
 from crashext.triage.work import examine, row_of
 

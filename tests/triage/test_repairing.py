@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from crashext.cli import run as command
-from crashext.triage.find import find
 from crashext.triage.limits import Limits
+from crashext.triage.places.find import find
 from crashext.triage.repairing import Repairing
 from crashext.triage.row import Row
 from crashext.triage.steps import Steps

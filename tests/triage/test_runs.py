@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 
 from crashext.cli import run as command
-from crashext.cli.triage_tally import Tally
+from crashext.cli.triage.tally import Tally
 from crashext.errors import UnreadableDump
 from crashext.triage.engines.pool import Pool
-from crashext.triage.find import Item, find
 from crashext.triage.groups import duplicates, incidents
 from crashext.triage.limits import Limits
+from crashext.triage.places.find import Item, find
 from crashext.triage.row import Row
 from crashext.triage.store import Store
 from crashext.triage.work import row_of

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from crashext.triage.arrivals import Arrivals
-from crashext.triage.call import Call
 from crashext.triage.row import Row
 from crashext.triage.store import Store
+from crashext.triage.watch.arrivals import Arrivals
+from crashext.triage.watch.call import Call
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "sample_dumps"

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ...report.page.words import name, word
-from ..find import is_url, local_path
+from ..places.find import is_url, local_path
 from ..row import Row
 from ..store import Store
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..triage.row import Row
+    from ...triage.row import Row
 
 
 class Tally:
@@ -50,7 +50,7 @@ class Tally:
 
     def status(self) -> int:
         """The exit status."""
-        from ..triage.row import FINE
+        from ...triage.row import FINE
 
         fine = sum(self.verdicts[verdict] for verdict in FINE)
         bad = self.verdicts.total() - fine - self.verdicts["not_a_dump"]

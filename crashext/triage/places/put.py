@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..dumps.flattened import FlattenedSource
-from ..repair.plan import Plan
+from ...dumps.flattened import FlattenedSource
+from ...repair.plan import Plan
 from .remote import file_system
 
 _PART = 8 << 20  # bytes written at a time
@@ -21,7 +21,7 @@ def put(plan: Plan, url: str) -> None:
     Raises:
         Exception: whatever the file system's own is; it may be one that can't be written.
     """
-    from ..repair.new_file import form_of
+    from ...repair.new_file import form_of
 
     fs, path = file_system(url)
     if fs.exists(path):
@@ -49,7 +49,7 @@ def _stream(plan: Plan, fs: Any, path: str) -> None:
 
 def _by_way_of_a_file(plan: Plan, fs: Any, path: str) -> None:
     """Written anew, which takes seeking."""
-    from ..repair.course import repair_into
+    from ...repair.course import repair_into
 
     with tempfile.TemporaryDirectory(prefix="qemufix-") as folder:
         local = Path(folder, "repaired")

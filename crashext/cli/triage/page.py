@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..text import shell_word, size_text
+from ...text import shell_word, size_text
 
 if TYPE_CHECKING:
-    from ..triage.reports import Reports
-    from ..triage.store import Store
+    from ...triage.reports import Reports
+    from ...triage.store import Store
 
 
 def check_page(output: str | None, reports: str | None, store: str | None, paths: bool) -> None:
@@ -40,7 +40,7 @@ def _same(first: str, second: str) -> bool:
 
 def reports_in(folder: str | None) -> Reports | None:
     """The reports of ``--reports``."""
-    from ..triage.reports import Reports
+    from ...triage.reports import Reports
 
     return None if folder is None else Reports(folder)
 
@@ -51,7 +51,7 @@ def page_written(
     """Write the page, if one is wanted; a line that says so."""
     if output is None:
         return
-    from ..triage.page.course import write_page
+    from ...triage.page.course import write_page
 
     size = write_page(store, output, store_path or output, reports)
     yield f"wrote {shell_word(output)}: {size_text(size)}"

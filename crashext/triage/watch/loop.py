@@ -6,12 +6,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from ..course import Tell
+from ..engines import Engine, one_by_one
+from ..places.find import Item
+from ..steps import Steps
+from ..store import Store
 from .arrivals import Arrivals
-from .course import Tell
-from .engines import Engine, one_by_one
-from .find import Item
-from .steps import Steps
-from .store import Store
 
 _SHORTEST, _LONGEST = 0.1, 1.0  # seconds from one look to the next
 

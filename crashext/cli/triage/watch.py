@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from ..text import shell_word, shown
+from ...text import shell_word, shown
 
 if TYPE_CHECKING:
-    from ..triage.arrivals import Arrivals
-    from ..triage.row import Row
-    from .job import Job
+    from ...triage.row import Row
+    from ...triage.watch.arrivals import Arrivals
+    from ..job import Job
 
 
 def caller(job: Job, text: str | None) -> Callable[[Row], None] | None:
     """What runs the command of ``--exec`` for a row; None where there is none."""
     if text is None:
         return None
-    from ..triage.call import Call
+    from ...triage.watch.call import Call
 
     try:
         call = Call(text)
@@ -41,8 +41,8 @@ def caller(job: Job, text: str | None) -> Callable[[Row], None] | None:
 
 def arrivals_in(job: Job, paths: tuple[str, ...], rest: float) -> Arrivals:
     """The folders of ``--watch``."""
-    from ..triage.arrivals import Arrivals
-    from ..triage.find import is_url
+    from ...triage.places.find import is_url
+    from ...triage.watch.arrivals import Arrivals
 
     if not paths:
         raise click.UsageError("--watch: which folder?")
@@ -54,7 +54,7 @@ def arrivals_in(job: Job, paths: tuple[str, ...], rest: float) -> Arrivals:
 
 def watch_until_interrupted(*course: Any, **how: Any) -> None:
     """Watch; Ctrl-C, and what a service manager sends, are how that ends."""
-    from ..triage.watch import watch
+    from ...triage.watch.loop import watch
 
     def ended(number: int, frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from ..text import shell_word, shown, size_text
-from .triage_page import check_page, page_written, reports_in
-from .triage_repair import repairing
-from .triage_tally import Tally
-from .triage_watch import arrivals_in, caller, watch_until_interrupted
+from ...text import shell_word, shown, size_text
+from .page import check_page, page_written, reports_in
+from .repair import repairing
+from .tally import Tally
+from .watch import arrivals_in, caller, watch_until_interrupted
 
 if TYPE_CHECKING:
-    from ..triage.engines import Engine
-    from ..triage.limits import Limits
-    from ..triage.row import Row
-    from ..triage.store import Store
-    from .job import Job
+    from ...triage.engines import Engine
+    from ...triage.limits import Limits
+    from ...triage.row import Row
+    from ...triage.store import Store
+    from ..job import Job
 
 Tell = Callable[["Row"], None]
 _FEW = 10  # incidents and duplicates that a summary names
@@ -54,10 +54,10 @@ class Options(NamedTuple):
 
 def run_triage(job: Job, options: Options) -> int:
     """Find, look at, keep and tell; returns the exit status."""
-    from ..triage.course import run
-    from ..triage.find import find
-    from ..triage.steps import Steps
-    from ..triage.store import Store
+    from ...triage.course import run
+    from ...triage.places.find import find
+    from ...triage.steps import Steps
+    from ...triage.store import Store
 
     if job.session is not None:
         raise click.UsageError("triage is for a shell: inside crash there is one dump")
@@ -111,8 +111,8 @@ def _all(tally: Tally, show: Tell, called: Tell | None) -> Callable[[Row, bool],
 
 
 def _limits(options: Options) -> Limits:
-    from ..budget import parse_size
-    from ..triage.limits import Limits
+    from ...budget import parse_size
+    from ...triage.limits import Limits
 
     try:
         memory, read = parse_size(options.memory_limit), parse_size(options.max_read)
@@ -124,19 +124,19 @@ def _limits(options: Options) -> Limits:
 def _engine(options: Options, dumps: int) -> Engine:
     workers = options.jobs or len(os.sched_getaffinity(0))
     if options.scheduler is None and workers == 1:
-        from ..triage.engines import one_by_one
+        from ...triage.engines import one_by_one
 
         return one_by_one
     if options.scheduler is not None or dumps >= _MANY:
         try:
-            from ..triage.engines.dask import Dask
+            from ...triage.engines.dask import Dask
         except ImportError as error:
             if options.scheduler is not None:
                 wanted = f"--scheduler: {error} (pip install 'qemufix[fleet]')"
                 raise click.UsageError(wanted) from None
         else:
             return Dask(options.scheduler, workers)
-    from ..triage.engines.pool import Pool
+    from ...triage.engines.pool import Pool
 
     return Pool(workers)
 
@@ -146,7 +146,7 @@ def _shown(job: Job, options: Options, tally: Tally) -> AbstractContextManager[T
     if options.as_json or not job.out.isatty():
         return nullcontext(_line(job, options))
     try:
-        from .triage_table import LiveTable
+        from .table import LiveTable
     except ImportError:  # without rich
         return nullcontext(_line(job, options))
     return LiveTable(job.out, tally)
@@ -175,8 +175,8 @@ def row_text(row: Row) -> str:
 
 def summary(tally: Tally, store: Store) -> Iterator[str]:
     """What all of it came to."""
-    from ..triage.groups import duplicates, incidents
-    from ..triage.row import VERDICTS
+    from ...triage.groups import duplicates, incidents
+    from ...triage.row import VERDICTS
 
     seen = [f"{tally.verdicts[v]} {v.replace('_', ' ')}" for v in VERDICTS if tally.verdicts[v]]
     known = f", {tally.known} of them known already" if tally.known else ""

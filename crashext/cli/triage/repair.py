@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..text import shell_word
+from ...text import shell_word
 
 if TYPE_CHECKING:
-    from ..triage.repairing import Repairing
+    from ...triage.repairing import Repairing
 
 
 def repairing(wanted: bool, to: str | None) -> Repairing | None:
     """How dumps are to be repaired; None for not at all."""
-    from ..triage.find import is_url
-    from ..triage.repairing import Repairing
+    from ...triage.places.find import is_url
+    from ...triage.repairing import Repairing
 
     if not wanted and to is None:
         return None

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from ..errors import UnreadableDump
-from ..repair.journal import SUFFIX
+from ...errors import UnreadableDump
+from ...repair.journal import SUFFIX
 from .meter import local_identity
 from .remote import file_system, identity_of
 

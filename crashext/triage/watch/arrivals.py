@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..repair.target import NAMELESS, writer_of
-from .find import Item, find, local_path
-from .row import Row
+from ...repair.target import NAMELESS, writer_of
+from ..places.find import Item, find, local_path
+from ..row import Row
 
 _PATIENCE = 15  # times the rest: so long a file that isn't whole may still become so
 _NAMELESS = 5  # times the rest: so long a writer is believed in that can't be named

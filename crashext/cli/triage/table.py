@@ -12,11 +12,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ..text import shown
+from ...text import shown
 
 if TYPE_CHECKING:
-    from ..triage.row import Row
-    from .triage_tally import Tally
+    from ...triage.row import Row
+    from .tally import Tally
 
 _LAST = 12  # rows at a time
 _STYLES = {"openable": "green", "needs_repair": "yellow", "uncertain": "yellow",

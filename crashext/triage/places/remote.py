@@ -10,11 +10,11 @@ from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
 
-from ..budget import Budget
-from ..dumps.source import Source
-from ..errors import OverBudget, UnreadableDump
-from ..text import size_text
-from .limits import Limits
+from ...budget import Budget
+from ...dumps.source import Source
+from ...errors import OverBudget, UnreadableDump
+from ...text import size_text
+from ..limits import Limits
 from .meter import Meter
 
 T = TypeVar("T")

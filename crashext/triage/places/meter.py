@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from ..budget import Budget
-from ..dumps.source import FileSource
+from ...budget import Budget
+from ...dumps.source import FileSource
 
 
 class Meter:

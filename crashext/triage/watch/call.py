@@ -10,8 +10,8 @@ import shlex
 import shutil
 import subprocess
 
-from .find import is_url, local_path
-from .row import Row
+from ..places.find import is_url, local_path
+from ..row import Row
 
 PREFIX = "QEMUFIX_DUMP_"
 """Of the environment variables that have the same as the fields."""
