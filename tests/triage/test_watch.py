@@ -59,7 +59,8 @@ class Watching:
 
     def __init__(self, folder: Path, *words: object) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "crashext", "triage", "--watch", "--json", "-j1", "--rest",
+            # Who runs the tests in the background may have it ignored.
+            ["env", "--default-signal=INT", sys.executable, "-m", "crashext", "triage", "--watch", "--json", "-j1", "--rest",
              str(REST), *map(str, words), str(folder)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -80,8 +81,9 @@ class Watching:
 
     def end(self, number: int = signal.SIGINT) -> tuple[int, str]:
         self._process.send_signal(number)
-        said = (self._process.stderr or sys.stdin).read()
-        return self._process.wait(30), said
+        status = self._process.wait(60)
+        assert self._process.stderr is not None
+        return status, self._process.stderr.read()
 
     def kill(self) -> None:
         self._process.kill()
