@@ -51,9 +51,10 @@ def triage_reads() -> Iterator[Figure]:
 
 def triage_driver() -> Iterator[Figure]:
     """Peak memory of the driver, with rows that nothing had to be read for."""
-    few, many = (_job("driver_memory", count)[0] / 1e6 for count in (1_000, 100_000))
-    detail = f"{many:.0f} MB for 100,000 rows, {few:.0f} MB for 1,000"
-    yield Figure("the driver's memory against a small run's", detail, many / few, 1.2)
+    for what, workers, most in (("store and summary", 0, 100_000), ("and Dask", 2, 10_000)):
+        few, many = (_job("driver_memory", n, workers)[0] / 1e6 for n in (1_000, most))
+        detail = f"{what}: {many:.0f} MB for {most} rows, {few:.0f} MB for 1000"
+        yield Figure("the driver's memory against a small run's", detail, many / few, 1.2)
 
 
 def _job(*words: str | int) -> list[float]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from crashext.dumps.marks import use_threads
 from crashext.triage.course import run
+from crashext.triage.engines import one_by_one
 from crashext.triage.engines.dask import Dask
 from crashext.triage.limits import Limits
 from crashext.triage.load import load
@@ -74,8 +75,12 @@ def simulated(url: str) -> Row:
                release="6.1.0-56-cloud-amd64", panic="y" * 80, last_log="z" * 80)  # fmt: skip
 
 
-def driver_memory(count: int) -> None:
-    """Peak bytes of the process that hands out so many dumps and keeps their rows."""
+def driver_memory(count: int, workers: int) -> None:
+    """Peak bytes of the process that hands out so many dumps and keeps their rows.
+
+    Without workers it makes the rows, too.
+    """
+    engine = Dask(workers=workers) if workers else one_by_one
     with tempfile.TemporaryDirectory() as folder, Store(f"{folder}/rows.sqlite") as store:
         store.ask(Item(f"s3://dumps/2026/{number}.kdump", "1 mtime 1") for number in range(count))
         told = 0
@@ -84,7 +89,7 @@ def driver_memory(count: int) -> None:
             nonlocal told
             told += 1
 
-        run(store, lambda _, urls: Dask(workers=2)(simulated, urls), Limits(), tell)
+        run(store, lambda _, urls: engine(simulated, urls), Limits(), tell)
     assert told == count
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 

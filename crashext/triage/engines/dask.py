@@ -11,6 +11,7 @@ import signal
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
@@ -23,6 +24,7 @@ from ..work import failed
 from . import Work
 
 _OUT = 1000  # dumps that a cluster is asked for at a time, however many there are
+_PARTS = 20  # of those, asked for as so many others are done
 _PATIENCE = 30  # seconds for a scheduler to answer
 
 
@@ -90,15 +92,16 @@ def _rows(
     urls = iter(urls)
     out: dict[str, str] = {}
     lost: list[str] = []
+    do = partial(look, work, version=__version__)
 
     def ask(count: int) -> list[Future]:
-        asked = [
-            (client.submit(look, work, url, __version__, pure=False), url)
-            for url in islice(urls, count)
-        ]
-        out.update((future.key, url) for future, url in asked)
-        return [future for future, _ in asked]
+        # Together: what is handed over to a scheduler costs it more than what is in it.
+        some = list(islice(urls, count))
+        futures = client.map(do, some, pure=False)
+        out.update(zip((future.key for future in futures), some, strict=True))
+        return list(futures)
 
+    some = max(most // _PARTS, 1)
     coming = as_completed(ask(most), loop=client.loop)
     for future in coming:
         url = out.pop(future.key)
@@ -109,11 +112,11 @@ def _rows(
         except EngineError:
             raise
         except (Exception, CancelledError) as error:
-            what = (
-                "lost its scheduler" if future.cancelled() else f"{type(error).__name__}: {error}"
-            )
-            raise EngineError(f"the cluster can't do it: {what}") from None
-        coming.update(ask(1))
+            lost_it = future.cancelled() or isinstance(error, OSError)
+            what = "lost its scheduler" if lost_it else f"can't do it: {type(error).__name__}"
+            raise EngineError(f"the cluster {what}: {error}") from None
+        if len(out) <= most - some:
+            coming.update(ask(some))
     return lost
 
 
