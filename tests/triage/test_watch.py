@@ -60,8 +60,8 @@ class Watching:
     def __init__(self, folder: Path, *words: object) -> None:
         self._process = subprocess.Popen(
             # Who runs the tests in the background may have it ignored.
-            ["env", "--default-signal=INT", sys.executable, "-m", "crashext", "triage", "--watch", "--json", "-j1", "--rest",
-             str(REST), *map(str, words), str(folder)],
+            ["env", "--default-signal=INT", sys.executable, "-m", "crashext", "triage", "--watch",
+             "--json", "-j1", "--rest", str(REST), *map(str, words), str(folder)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
