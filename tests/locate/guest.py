@@ -47,12 +47,12 @@ class MemoryDump(Dump):
         self.reads = 0
 
     def read(self, paddr: int, size: int) -> bytes:
-        self.reads += 1
+        self.reads += -(-(paddr % PAGE + size) // PAGE)
         if paddr < 0 or paddr + size > self.ram[0].end:
             raise MissingMemory(paddr=paddr)
-        page = bytes(self.pages.get(paddr // PAGE, bytes(PAGE)))
-        assert paddr % PAGE + size <= PAGE
-        return page[paddr % PAGE : paddr % PAGE + size]
+        frames = range(paddr // PAGE, -(-(paddr + size) // PAGE))
+        data = b"".join(bytes(self.pages.get(pfn, bytes(PAGE))) for pfn in frames)
+        return data[paddr % PAGE : paddr % PAGE + size]
 
     def page_heads(self, size: int) -> Iterator[tuple[int, bytes]]:
         for pfn in sorted(self.pages):
