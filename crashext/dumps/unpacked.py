@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Any, BinaryIO, NamedTuple
 
 from ..budget import UNPACKED
-from ..errors import OverBudget, UnreadableDump
+from ..errors import CorruptDump, OverBudget, UnreadableDump
 from ..text import size_text
 from .source import FileSource, Source, SourceReader
 from .storage import About, Entry, Storage, place
@@ -106,16 +106,17 @@ def unpack(
     ``whole`` is False where it is already known to be cut off.
 
     Raises:
-        UnreadableDump: there is no room for it, or nothing of it unpacks.
+        CorruptDump: nothing of it unpacks.
+        UnreadableDump: there is no room for it.
         OverBudget: it unpacks to more than is allowed.
     """
     reader = SourceReader(source)
     stream = packing.stream(io.BufferedReader(reader, _CHUNK), source)
     first, error = _read(stream, _CHUNK)
     if error and not first:
-        raise UnreadableDump(f"does not unpack: {error}", path=source.path, offset=0)
+        raise CorruptDump(f"does not unpack: {error}", path=source.path, offset=0)
     if not first and not whole:
-        raise UnreadableDump("does not unpack: cut off at once", path=source.path)
+        raise CorruptDump("does not unpack: cut off at once", path=source.path)
     check(first[:4096], source.path)
 
     def chunks() -> Iterator[Chunk]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from ..errors import UnreadableDump, UnsupportedDump
+from ..errors import CorruptDump, UnreadableDump, UnsupportedDump
 from .blocks import BlockSource, xz_blocks, zstd_frames
 from .source import Source
 from .unpacked import Packing, Progress, unpack
@@ -75,7 +75,8 @@ def unwrap(source: Source, check: Callable[[bytes, str], Any], progress: Progres
 
     Raises:
         UnsupportedDump: a Python package that it needs isn't installed.
-        UnreadableDump: it does not unpack, or there is no room for it.
+        CorruptDump: it does not unpack.
+        UnreadableDump: there is no room for it.
         OverBudget: it unpacks to more than is allowed.
     """
     start = source.pread(0, 8)
@@ -88,9 +89,9 @@ def unwrap(source: Source, check: Callable[[bytes, str], Any], progress: Progres
             return unpack(source, wrapper.packing, check, progress, whole)
         check(blocks.pread(0, 4096), source.path)
         return blocks
-    except UnreadableDump as error:
+    except (CorruptDump, UnreadableDump) as error:
         problem = f"compressed with {wrapper.name}: {error.problem}"
-        raise UnreadableDump(problem, path=source.path, offset=error.offset) from None
+        raise type(error)(problem, path=source.path, offset=error.offset) from None
     except ImportError:
         raise UnsupportedDump(
             f"compressed with {wrapper.name}: reading it needs the Python package "
