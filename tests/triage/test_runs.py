@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from crashext.cli import run as command
+from crashext.cli.triage.course import connections_may_end
 from crashext.cli.triage.tally import Tally
 from crashext.errors import UnreadableDump
 from crashext.triage.engines.pool import Pool
@@ -277,6 +278,35 @@ def test_ctrl_c_leaves_a_store_that_goes_on(fleet: Path, tmp_path: Path) -> None
     assert 3 <= done < 60
     status, rows, said = triage(str(many), "--store", store, "-j", "2")
     assert (status, len(rows)) == (0, 60) and f"{done} of them known already" in said
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(fleet: Path, tmp_path: Path) -> None:
+    """And nothing else that closes a connection: Dask's and the stores' do."""
+    for number in range(60):
+        (tmp_path / f"{number}.flat").symlink_to(fleet / "panicked.flat")
+    going = subprocess.Popen(
+        [sys.executable, "-m", "crashext", "triage", str(tmp_path), "-j", "2"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert going.stdout is not None and going.stderr is not None
+    assert json.loads(going.stdout.readline())["release"]
+    going.stdout.close()
+    assert going.wait(60) == -signal.SIGPIPE
+    assert going.stderr.read() == ""
+
+
+def test_a_connection_that_ends_is_an_error_and_no_signal() -> None:
+    before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        with connections_may_end():
+            reader, writer = os.pipe()
+            os.close(reader)
+            with pytest.raises(BrokenPipeError), open(writer, "wb", 0) as pipe:  # noqa: PTH123
+                pipe.write(b"x")
+        assert signal.getsignal(signal.SIGPIPE) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGPIPE, before)
 
 
 def test_a_tally_knows_its_status_and_rate() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -54,6 +55,27 @@ class Options(NamedTuple):
 
 def run_triage(job: Job, options: Options) -> int:
     """Find, look at, keep and tell; returns the exit status."""
+    with connections_may_end():
+        return _run(job, options)
+
+
+@contextmanager
+def connections_may_end() -> Iterator[None]:
+    """Only a reader of stdout that goes away ends us by a signal; a server's end is an error."""
+    before = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    try:
+        yield
+    except BrokenPipeError:
+        # All others were met where they happened, and the engine has ended its workers.
+        signal.signal(signal.SIGPIPE, before)
+        if before == signal.SIG_DFL:
+            os.kill(os.getpid(), signal.SIGPIPE)
+        raise
+    finally:
+        signal.signal(signal.SIGPIPE, before)
+
+
+def _run(job: Job, options: Options) -> int:
     from ...triage.course import run
     from ...triage.places.find import find
     from ...triage.steps import Steps
