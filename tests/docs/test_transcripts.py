@@ -66,6 +66,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+#: What a tool may say instead, where that hangs on the place that the guest's kernel drew by lot:
+#: without registers crash takes other memory for the kernel's, and fails over what is there.
+INSTEAD = {"crash: cannot set context for pid: -1": "crash: ..."}
+
+
 def lay_out(transcript: Transcript, folder: Path) -> None:
     """Put the dumps that are named where the commands run, and the vmlinux of the first."""
     commands = " ".join(command for command, _ in transcript.steps)
@@ -132,7 +137,10 @@ def test_the_tool_says_that_and_the_remedy_helps(transcript: Transcript, folder:
     lay_out(transcript, folder)
     for command, lines in transcript.steps:
         said = said_by(command, folder)
-        assert [line for line in lines if not has(said, line)] == [], f"$ {command}\n{said}"
+        missing = [
+            line for line in lines if not (has(said, line) or has(said, INSTEAD.get(line, line)))
+        ]
+        assert missing == [], f"$ {command}\n{said}"
 
 
 def test_what_isnt_said_is_noticed() -> None:

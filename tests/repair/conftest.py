@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from crashext.dumps import open_dump, open_source
 from crashext.dumps.base import Dump
@@ -17,6 +20,13 @@ from crashext.repair.overlay import Overlay, Patch
 from crashext.repair.plan import Plan, plan_repair
 
 SAMPLES = Path(__file__).parents[2] / "sample_dumps"
+
+
+@pytest.fixture(autouse=True)
+def no_other_tests_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Idle threads that a library has left in this process, as fsspec does, are not the test's."""
+    others = set(threading.enumerate()) - {threading.current_thread()}
+    monkeypatch.setattr(threading, "active_count", lambda: len(set(threading.enumerate()) - others))
 
 
 def vmlinux_of(sample: Path) -> str | None:
