@@ -39,9 +39,10 @@ def incidents(store: Store, most: int = -1) -> list[Incident]:
     return [Incident(*each) for each in found]  # type: ignore[arg-type]
 
 
-def duplicates(store: Store) -> list[Duplicates]:
-    """The dumps that there are several of."""
-    found = store.query("SELECT build_id, boot_time, urls FROM duplicates ORDER BY urls")
+def duplicates(store: Store, most: int = -1) -> list[Duplicates]:
+    """The dumps that there are several of; ``most`` groups of them, -1 for all."""
+    asked = f"SELECT build_id, boot_time, urls FROM duplicates ORDER BY urls LIMIT {most:d}"
+    found = store.query(asked)
     return [
         Duplicates(str(build), str(boot), tuple(sorted(json.loads(str(urls)))))
         for build, boot, urls in found

@@ -211,9 +211,9 @@ def summary(tally: Tally, store: Store) -> Iterator[str]:
             f"{tally.requests} requests, {each} of each"
         )
     yield from tally.repairs()
-    for incident in incidents(store)[:_FEW]:
+    for incident in incidents(store, _FEW):
         where = incident.panic_function or "?"
         told = f"{incident.dumps} dumps, {incident.release}, {where}: {incident.panic[:80]}"
         yield f"Incident: {told}"
-    for same in duplicates(store)[:_FEW]:
+    for same in duplicates(store, _FEW):
         yield f"Same guest, same moment: {', '.join(map(shell_word, same.urls))}"
