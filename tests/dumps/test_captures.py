@@ -98,7 +98,7 @@ def test_differences_are_among_them() -> None:
             len(dump._deltas.chain(entry)[1])  # type: ignore[attr-defined]
             for _, entry in dump._pages.items(0, len(dump._pages))  # type: ignore[attr-defined]
         ]
-    assert sum(length == 1 for length in chains) > 4
+    assert sum(length >= 1 for length in chains) > 4
     assert max(chains) >= 2
 
 
