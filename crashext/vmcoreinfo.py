@@ -9,8 +9,8 @@ decimal and signed, ``KERNELOFFSET`` is hex without a prefix.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 MAX_SIZE = 1 << 20
 """The largest note QEMU takes from a guest; the kernel's is one page."""
@@ -21,8 +21,7 @@ _HEX_KEYS = frozenset(
 _LONGEST_NUMBER = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Vmcoreinfo:
+class Vmcoreinfo(NamedTuple):
     """One VMCOREINFO, parsed.
 
     Attributes:

@@ -12,8 +12,7 @@ x86_64 writes it as ``phys_base``, arm64 as ``kimage_voffset``, riscv64 as
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..dumps.base import ByteOrder, Note
 from ..vmcoreinfo import Vmcoreinfo
@@ -21,8 +20,7 @@ from ..vmcoreinfo import Vmcoreinfo
 MASK64 = (1 << 64) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Paging:
+class Paging(NamedTuple):
     """One way of translating addresses: the shape of a tree of page tables.
 
     ``levels`` of tables, ``va_bits`` of a virtual address that they translate (the rest
@@ -35,8 +33,7 @@ class Paging:
     page_size: int = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """One thing that was looked at: what it is, what was seen, whether it agrees.
 
     ``held`` is True (supports the answer), False (contradicts it) or None
@@ -48,8 +45,7 @@ class Evidence:
     held: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """A run of virtual addresses mapped to consecutive physical ones.
 
     ``size`` in bytes; ``writable`` and ``executable`` as the last-level entry says.
@@ -72,8 +68,7 @@ class Run:
         return (self.vaddr - self.paddr) & MASK64
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(NamedTuple):
     """What a way of searching proposes, before anything is believed.
 
     ``source`` names the way that made it, ``detail`` says in words what was seen.
@@ -126,7 +121,7 @@ class Cpu(Protocol):
     """The state of one vCPU, as the dump's notes have it."""
 
     @property
-    def index(self) -> int:
+    def number(self) -> int:
         """Its number, from 0."""
 
     @property

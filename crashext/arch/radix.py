@@ -9,7 +9,7 @@ leaves the dump just ends it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .base import Memory, Run
 from .runs import joined
@@ -18,8 +18,7 @@ from .runs import joined
 _MAX_TABLES = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """What an entry maps: the physical address of all its bytes' first, and their rights."""
 
     paddr: int
@@ -32,8 +31,7 @@ class Leaf:
 Decode = Callable[[int, int, int], Leaf | int | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """The shape of a tree.
 
     ``shifts`` are the numbers of address bits below an entry, from the top-level table's on;
@@ -50,7 +48,7 @@ class Shape:
         """True when there is such an address."""
         return vaddr >> (self.va_bits - 1) in (0, (1 << (self.width - self.va_bits + 1)) - 1)
 
-    def index(self, vaddr: int, level: int) -> int:
+    def entry_of(self, vaddr: int, level: int) -> int:
         """Which entry of a table is ``vaddr``'s; level 0 is the top."""
         above = self.shifts[level - 1] if level else self.va_bits
         return vaddr >> self.shifts[level] & ((1 << (above - self.shifts[level])) - 1)
@@ -79,7 +77,7 @@ class RadixTables:
         if not shape.covers(vaddr):
             return None, False
         for level, shift in enumerate(shape.shifts):
-            entry = self._entry(table + shape.index(vaddr, level) * shape.entry_size)
+            entry = self._entry(table + shape.entry_of(vaddr, level) * shape.entry_size)
             if entry is None:
                 return None, True
             found = self._decode(entry, shift, vaddr & -(1 << shift))
@@ -107,7 +105,7 @@ class RadixTables:
         read[0] += 1
         if read[0] > _MAX_TABLES:
             return
-        at = table + shape.index(first, level) * shape.entry_size
+        at = table + shape.entry_of(first, level) * shape.entry_size
         for number in range(count):
             entry = self._entry(at + number * shape.entry_size)
             vaddr = start + (number << shift)

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ..dumps.base import Range
 from ..text import hex64, printable
@@ -13,8 +12,7 @@ Strength = Literal["decisive", "strong", "medium", "weak"]
 Confidence = Literal["certain", "strong", "weak", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """One trace of the writer: what was looked at, what was seen, whom it points to.
 
     ``points_to`` is "qemu", "makedumpfile", "kdump" (the kernel's own /proc/vmcore),
@@ -36,8 +34,7 @@ class Evidence:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderPhysBase:
+class HeaderPhysBase(NamedTuple):
     """What the dump's header claims as phys_base, and what that claim is worth.
 
     ``value`` is the signed number in bytes (None: the header claims nothing).
@@ -51,8 +48,7 @@ class HeaderPhysBase:
     decoded: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Detection:
+class Detection(NamedTuple):
     """What the dump is and who wrote it; the JSON contract of ``detect``.
 
     ``origin`` names the writer of the file. ``memory_source`` is "qemu" where the CPU

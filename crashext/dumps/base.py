@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
@@ -42,8 +41,7 @@ class Stretch(NamedTuple):
     kind: Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """One ELF note: Nhdr name without its NUL, n_type and the descriptor bytes.
 
     ``offset`` is the file offset of the note's header (for a flattened kdump:

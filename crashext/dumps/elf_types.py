@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..errors import CorruptDump, UnsupportedDump
@@ -103,8 +102,7 @@ def _segment32(fields: tuple[int, ...]) -> Segment:
     return Segment(p_type, p_flags, p_offset, p_vaddr, p_paddr, p_filesz, p_memsz, p_align)
 
 
-@dataclass(frozen=True, slots=True)
-class ElfHeader:
+class ElfHeader(NamedTuple):
     """The ELF header and its program headers.
 
     ``e_phnum`` is the real count where the field itself holds PN_XNUM.

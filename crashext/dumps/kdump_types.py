@@ -9,7 +9,6 @@ Fields keep their names; sizes and offsets are in bytes unless said otherwise.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ..errors import CorruptDump
@@ -52,8 +51,7 @@ PAGE_DESC = {"little": struct.Struct("<qIIQ"), "big": struct.Struct(">qIIQ")}
 """``page_desc_t``: offset, size, flags, page_flags."""
 
 
-@dataclass(frozen=True, slots=True)
-class Utsname:
+class Utsname(NamedTuple):
     """``struct new_utsname`` of the dumped kernel; QEMU fills machine alone."""
 
     sysname: str
@@ -64,8 +62,7 @@ class Utsname:
     domainname: str
 
 
-@dataclass(frozen=True, slots=True)
-class KdumpHeader:
+class KdumpHeader(NamedTuple):
     """Main header and sub-header together.
 
     A sub-header field newer than ``header_version`` is 0. ``start_pfn``,
@@ -202,11 +199,11 @@ def _sub(main: KdumpHeader, layout: SubLayout, source: Source) -> KdumpHeader:
         for value, since in zip(unpacker.unpack(raw), _SINCE, strict=True)
     ]
     *fields, start_pfn_64, end_pfn_64, max_mapnr_64 = values
-    names = list(KdumpHeader.__dataclass_fields__)
+    names = KdumpHeader._fields
     changes: dict[str, Any] = dict(zip(names[names.index("phys_base") :], fields, strict=True))
     if main.header_version >= NEWEST_VERSION:
         changes |= {"start_pfn": start_pfn_64, "end_pfn": end_pfn_64, "max_mapnr": max_mapnr_64}
-    return replace(main, layout=layout.name, **changes)
+    return main._replace(layout=layout.name, **changes)
 
 
 def _plausible(header: KdumpHeader, main: KdumpHeader, source: Source) -> bool:

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..arch import notes_of
 from ..arch.base import AddressSpace, Architecture, Cpu, Paging, Proposal, Run
@@ -23,8 +23,7 @@ MOST_NOTED = 8
 OWN = "architecture"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One way of finding a kernel that was tried: what it proposed, what was refused of that.
 
     ``way`` is as :mod:`crashext.locate.meaning` knows it. ``found`` and ``refused`` are words,
@@ -111,7 +110,7 @@ class Context:
         refused: dict[str, list[str]] = {}
         for source, words in self.refused.items():
             refused.setdefault(source if source in known else OWN, []).extend(words)
-        return tuple(replace(step, refused=tuple(refused.pop(step.way, ()))) for step in self.tried)
+        return tuple(step._replace(refused=tuple(refused.pop(step.way, ()))) for step in self.tried)
 
     @cached_property
     def ram_end(self) -> int:

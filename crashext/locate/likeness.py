@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from random import SystemRandom
+from typing import NamedTuple
 
 from ..arch.base import Evidence
 from .context import Context
@@ -23,8 +23,7 @@ _DISTINCT_BYTES = 128
 TEXT_LEAST = 512 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """Pages that are as they should be, that are not, and that the dump lacks."""
 
     same: int

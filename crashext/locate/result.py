@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ..arch.base import MASK64, Evidence
 from ..text import hex64
@@ -15,8 +14,7 @@ __all__ = ["Confidence", "Evidence", "Location", "Step"]
 Confidence = Literal["certain", "strong", "weak", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """The answer to "where is the kernel"; the JSON contract of ``physbase``.
 
     Addresses are plain ints (phys_base signed); None where unknown or where the

@@ -8,7 +8,6 @@ Field places: makedumpfile's ``diskdump_mod.h`` (``struct disk_dump_header``,
 from __future__ import annotations
 
 import struct
-from dataclasses import astuple
 from typing import NamedTuple
 
 from ..dumps.base import ByteOrder
@@ -142,11 +141,11 @@ class _Mending:
 
 
 def _uname_text(names: Utsname) -> str:
-    return " ".join(part for part in astuple(names) if part)
+    return " ".join(part for part in names if part)
 
 
 def _packed_uname(names: Utsname) -> bytes:
     return b"".join(
         part.encode("ascii", "replace")[: _UTSNAME_FIELD - 1].ljust(_UTSNAME_FIELD, b"\0")
-        for part in astuple(names)
+        for part in names
     )

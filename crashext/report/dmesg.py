@@ -4,17 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..kernel.log import LEVELS, Log, Record
 from ..kernel.machine import SECOND
 from ..text import printable
 
 
-@dataclass(frozen=True, slots=True)
-class Dmesg:
+class Dmesg(NamedTuple):
     """The log of a dump's kernel.
 
     Attributes:

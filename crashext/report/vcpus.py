@@ -45,16 +45,16 @@ def place_vcpus(
     others = _others(found)
     places = []
     for cpu in found.context.cpus if found.context else ():
-        if cpu.index in others:
-            kernel = others[cpu.index]
-            places.append(VcpuPlace(cpu.index, cpu.mode, cpu.pc, None, None, None, kernel))
+        if cpu.number in others:
+            kernel = others[cpu.number]
+            places.append(VcpuPlace(cpu.number, cpu.mode, cpu.pc, None, None, None, kernel))
             continue
         task, by = _by_stack(cpu, running), "stack"
         if task is None:
             # QEMU and Linux count alike, unless CPUs were added in another order.
-            task, by = numbers.get(cpu.index), "number"
+            task, by = numbers.get(cpu.number), "number"
         symbol = structs.symbols.at(cpu.pc) if structs else None
-        places.append(VcpuPlace(cpu.index, cpu.mode, cpu.pc, symbol, task, by if task else None))
+        places.append(VcpuPlace(cpu.number, cpu.mode, cpu.pc, symbol, task, by if task else None))
     return tuple(places)
 
 

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .vmlinux import Vmlinux
 
@@ -21,8 +20,7 @@ class RuntimeSymbols(Protocol):
         """The run-time address of the first of ``names`` that is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class LinkedSymbols:
+class LinkedSymbols(NamedTuple):
     """A vmlinux's symbols, moved by the KASLR offset."""
 
     vmlinux: Vmlinux
@@ -35,8 +33,7 @@ class LinkedSymbols:
         return None if linked is None else linked + self.kaslr_offset
 
 
-@dataclass(frozen=True, slots=True)
-class KnownSymbols:
+class KnownSymbols(NamedTuple):
     """Symbols given as run-time addresses: VMCOREINFO's, or decoded kallsyms."""
 
     addresses: Mapping[str, int]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import mmap
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Self, cast
@@ -29,8 +28,7 @@ _BANNER_START = b"Linux version "
 _DEBUG_INFO = (".debug_info", ".zdebug_info")
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
+class _Table(NamedTuple):
     offset: int
     end: int
 

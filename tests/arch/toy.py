@@ -25,7 +25,7 @@ SHAPE = Paging(1, 32)
 
 @dataclass(frozen=True)
 class ToyCpu:
-    index: int
+    number: int
     pc: int
     table: int
     sp: int = 0

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import struct
 import tracemalloc
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -191,7 +191,6 @@ def test_a_window_full_of_junk_mappings(tmp_path: Path) -> None:
     assert not location.found
 
 
-@dataclass(frozen=True)
 class CountedRun(Run):
     """A run that counts how often it is asked where it belongs."""
 

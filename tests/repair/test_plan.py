@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -168,6 +167,6 @@ def test_notes_as_large_as_the_file_says_are_not_read(tmp_path: Path) -> None:
         headers = plan.headers
     with open_dump(path) as dump:
         assert isinstance(dump, KdumpDump)
-        dump.header = replace(dump.header, size_note=1 << 39)
+        dump.header = dump.header._replace(size_note=1 << 39)
         changes, _ = kdump.mend(dump, headers)
     assert "size_note" in [change.what for change in changes]

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -126,8 +125,8 @@ def test_banner_in_the_message_is_escaped(host: FakeHost, location: Location) ->
 
 def test_half_an_answer_is_not_applied(host: FakeHost, location: Location) -> None:
     for half in (
-        dataclasses.replace(location, text_paddr=None),
-        dataclasses.replace(location, kaslr_offset=None),
+        location._replace(text_paddr=None),
+        location._replace(kaslr_offset=None),
     ):
         with pytest.raises(SessionError, match="not applied"):
             apply(as_host(host), half)
@@ -156,7 +155,7 @@ def elsewhere(location: Location, monkeypatch: pytest.MonkeyPatch) -> Location:
     """The same answer on an architecture without phys_base, where crash needs a VMCOREINFO."""
     toy = Toy()
     monkeypatch.setattr(crashext.arch, "ARCHITECTURES", (toy,))
-    return dataclasses.replace(location, arch=toy.name, phys_base=None)
+    return location._replace(arch=toy.name, phys_base=None)
 
 
 @pytest.mark.parametrize("options", [{}, {"dry_run": True}, {"restart": True}])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...dumps.base import Note
 
@@ -20,18 +20,23 @@ _REGISTERS = struct.Struct("<112x240x4Q")
 _AARCH32 = 1 << 4
 
 
-@dataclass(frozen=True, slots=True)
-class CpuState:
+class CpuState(NamedTuple):
     """What says where one vCPU is."""
 
-    index: int
+    number: int
     lr: int
     sp: int
     pc: int
     pstate: int
 
-    known = False
-    paging = None
+    @property
+    def known(self) -> bool:
+        """False: the note has no register that tells how addresses are translated."""
+        return False
+
+    @property
+    def paging(self) -> None:
+        """None: likewise."""
 
     @property
     def registers(self) -> dict[str, int]:

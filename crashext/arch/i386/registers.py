@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ...dumps.base import Note
 from ..base import Paging
@@ -16,9 +15,10 @@ _WORD = (1 << 32) - 1
 _FLAGS, _PAE_FLAGS = 0xFFF, 0x1F
 
 
-@dataclass(frozen=True, slots=True)
 class CpuState(x86.CpuState):
     """The registers of one vCPU that say where its 32-bit kernel is."""
+
+    __slots__ = ()
 
     @property
     def registers(self) -> dict[str, int]:

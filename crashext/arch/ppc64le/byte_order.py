@@ -7,8 +7,6 @@ It takes the order of a register that the hypervisor has set, not the guest
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ...dumps.base import Note
 
 #: By n_type, the runs of numbers in a descriptor: how many, of how many bytes.
@@ -31,4 +29,4 @@ def turned(note: Note) -> Note:
         for _ in range(count):
             parts.append(note.desc[at : at + width][::-1])
             at += width
-    return replace(note, desc=b"".join(parts))
+    return note._replace(desc=b"".join(parts))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...dumps.base import Note
 
@@ -21,17 +21,22 @@ _LITTLE, _BIG = struct.Struct("<" + _LAYOUT), struct.Struct(">" + _LAYOUT)
 _SF, _PR, _IR = 1 << 63, 1 << 14, 1 << 5
 
 
-@dataclass(frozen=True, slots=True)
-class CpuState:
+class CpuState(NamedTuple):
     """What says where one vCPU is."""
 
-    index: int
+    number: int
     sp: int
     pc: int
     msr: int
 
-    known = False
-    paging = None
+    @property
+    def known(self) -> bool:
+        """False: the note has no register that tells how addresses are translated."""
+        return False
+
+    @property
+    def paging(self) -> None:
+        """None: likewise."""
 
     @property
     def registers(self) -> dict[str, int]:

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from ...text import signed64
 from ..base import MASK64, Paging, Resources
@@ -51,8 +51,7 @@ def is_kaslr_offset(value: int) -> bool:
     return value % IMAGE_ALIGN == 0 and 0 <= value < WINDOW
 
 
-@dataclass(frozen=True, slots=True)
-class KernelMap:
+class KernelMap(NamedTuple):
     """The kernel's ``kernel_map``, ``struct kernel_mapping`` of asm/page.h.
 
     ``page_offset`` is None for a kernel before 5.17, where it was a constant; ``va_pa_offset``

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...dumps.base import Note
 
@@ -19,19 +19,24 @@ _REGISTERS = struct.Struct("<112x5Q")
 _UPPER_HALF = 1 << 63
 
 
-@dataclass(frozen=True, slots=True)
-class CpuState:
+class CpuState(NamedTuple):
     """What says where one vCPU is."""
 
-    index: int
+    number: int
     pc: int
     ra: int
     sp: int
     gp: int
     tp: int
 
-    known = False
-    paging = None
+    @property
+    def known(self) -> bool:
+        """False: the note has no register that tells how addresses are translated."""
+        return False
+
+    @property
+    def paging(self) -> None:
+        """None: likewise."""
 
     @property
     def registers(self) -> dict[str, int]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import chain, islice
 
 from ..base import MASK64, Memory, Paging, Run
@@ -206,8 +205,8 @@ def _from_text(runs: list[Run]) -> tuple[Run, ...]:
     for index, run in enumerate(runs):
         if not run.writable and run.executable and run.size >= _TEXT_LEAST:
             ahead = -run.vaddr % IMAGE_ALIGN
-            first = replace(
-                run, vaddr=run.vaddr + ahead, paddr=run.paddr + ahead, size=run.size - ahead
+            first = run._replace(
+                vaddr=run.vaddr + ahead, paddr=run.paddr + ahead, size=run.size - ahead
             )
             return first, *runs[index + 1 :]
     return ()

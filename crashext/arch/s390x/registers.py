@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...dumps.base import Note
 from ..base import Paging
@@ -26,8 +26,7 @@ _DAT, _WAIT, _PROBLEM_STATE = 1 << 58, 1 << 49, 1 << 48
 _REAL_SPACE, _TYPE_SHIFT = 0x20, 2
 
 
-@dataclass(frozen=True, slots=True)
-class CpuState:
+class CpuState(NamedTuple):
     """What says where one vCPU is, and on which tables.
 
     The kernel runs in the home space, CR13's, at all times (asm/ptrace.h, PSW_KERNEL_BITS);
@@ -35,7 +34,7 @@ class CpuState:
     ``prefix`` the physical address of its lowcore.
     """
 
-    index: int
+    number: int
     mask: int
     pc: int
     sp: int

@@ -66,9 +66,9 @@ def _of_cpu(search: Search, cpu: CpuState, paging: Paging) -> Proposal | None:
                 SOURCE,
                 voffset,
                 _kaslr_offset(handler, search.linked(*HANDLERS)),
-                f"vCPU {cpu.index} IDT {cpu.idt_base:#x}: vector 0 is {handler:#x}, "
+                f"vCPU {cpu.number} IDT {cpu.idt_base:#x}: vector 0 is {handler:#x}, "
                 f"at {handler_paddr:#x}",
-                cpu=cpu.index,
+                cpu=cpu.number,
                 paging=paging,
             )
     return None

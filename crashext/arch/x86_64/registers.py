@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ...dumps.base import Note
 from ..base import Paging
@@ -32,14 +31,13 @@ _RSP, _RIP, _CS, _GS_BASE, _IDT, _CR0, _CR3, _CR4, _KERNEL_GS = (
 CS_LONG_MODE = 1 << 21
 
 
-@dataclass(frozen=True, slots=True)
-class CpuState:
+class CpuState(NamedTuple):
     """The registers of one vCPU that say where its kernel is, from its QEMU note.
 
     ``kernel_gs_base`` is None for QEMU before 3.0, which did not write it.
     """
 
-    index: int
+    number: int
     rip: int
     rsp: int
     cs: int
@@ -138,7 +136,7 @@ def _cpu_state(index: int, desc: bytes, of: type[_State]) -> _State:
     _version, size = _QEMU_HEAD.unpack_from(desc)
     has_kernel_gs = min(size, len(desc)) >= _KERNEL_GS + 8
     return of(
-        index=index,
+        number=index,
         rip=u64(_RIP),
         rsp=u64(_RSP),
         cs=u32(_CS),

@@ -50,12 +50,12 @@ def describe_vcpus(context: Context, images: list[Image]) -> list[dict[str, Any]
     kernels = listed(images)
     return [
         {
-            "index": cpu.index,
+            "index": cpu.number,
             "mode": cpu.mode,
             **{name: hex64(value) for name, value in cpu.registers.items()},
             "in_image": context.arch.is_image_vaddr(cpu.pc),
             "kernel": next(
-                (n for n, image in enumerate(kernels) if cpu.index in image.running), None
+                (n for n, image in enumerate(kernels) if cpu.number in image.running), None
             ),
         }
         for cpu in context.cpus

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...arch.base import Cpu
 from ..context import Context
@@ -17,8 +17,7 @@ from .confidence import SOUND, confidence, is_rival
 _MAX_STRAYS = 24
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """The chosen image, or None, how far it can be trusted, and the reason in words."""
 
     image: Image | None
@@ -251,11 +250,11 @@ def where(context: Context) -> str:
 
 def _place(context: Context, cpu: Cpu) -> str:
     if not told(context, cpu):
-        return f"vCPU {cpu.index}: page tables not in the dump"
+        return f"vCPU {cpu.number}: page tables not in the dump"
     maps = (
         "an unknown kernel mapped" if kernel_root(context, cpu) is not None else "no kernel mapped"
     )
-    return f"vCPU {cpu.index} in {cpu.mode} at {cpu.pc:#x}, {maps}"
+    return f"vCPU {cpu.number} in {cpu.mode} at {cpu.pc:#x}, {maps}"
 
 
 def _vcpus(image: Image) -> str:

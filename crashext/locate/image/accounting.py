@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...arch.base import MASK64, AddressSpace, Evidence
 from ..context import Context
@@ -84,8 +84,7 @@ def direct_map(context: Context, image: Image) -> int | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _StructPages:
+class _StructPages(NamedTuple):
     """The struct pages from that of physical page 0 on, at ``base``, of ``size`` bytes each."""
 
     context: Context

@@ -133,7 +133,7 @@ def _is_hollow(context: Context, vmlinux: Vmlinux, voffset: int, offset: int) ->
 def runs_of(context: Context, image: Image) -> list[Run]:
     """How the image is mapped: by a vCPU's tables, else by its own that a proposal names."""
     for cpu in context.cpus:
-        if cpu.index in image.running:
+        if cpu.number in image.running:
             root = page_tables.kernel_root(context, cpu)
             if root is not None and cpu.paging is not None:
                 return _image_runs(context, image, root, cpu.paging)

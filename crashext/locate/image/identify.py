@@ -23,6 +23,7 @@ from .image import Image
 _BANNER = re.compile(rb"Linux version \d[^\0\n]{8,900} #\d[^\0\n]{0,200}\n\0")
 #: .rodata of a distribution kernel is 8-20 MiB; more is not looked at.
 RODATA_MAX = 64 << 20
+_STEP = 1 << 20
 #: What the checks ask for on every architecture; each adds its own.
 _WANTED = (
     *("linux_banner", "vmcoreinfo_data", "__start_notes", "__stop_notes", "saved_command_line"),
@@ -48,17 +49,35 @@ def identify(context: Context, image: Image, runs: list[Run]) -> None:
     # What lies before .text may not be mapped.
     starts = sorted({image.text_vaddr, *(run.vaddr for run in runs[:1])})
     for run in read_only(runs):
-        block = context.memory.block(run.paddr, min(run.size, RODATA_MAX))
-        if image.banner is None:
-            match = _BANNER.search(block)
-            image.banner = bytes(match.group()[:-1]) if match else None
-        found = kallsyms.decode(block, starts, wanted(context), layout, run.vaddr)
+        found: dict[str, int] = {}
+        for block in _growing(context, run):
+            if image.banner is None:
+                match = _BANNER.search(block)
+                image.banner = bytes(match.group()[:-1]) if match else None
+            found = found or kallsyms.decode(block, starts, wanted(context), layout, run.vaddr)
+            if found and image.banner is not None:
+                break
         if found:
             # Without CONFIG_KALLSYMS_ALL it has functions alone.
             whole = any(name in found for name in context.arch.top_tables)
             origin = "kallsyms" if whole else "kallsyms of functions"
             image.symbols = KnownSymbols(told | found, origin)
             return
+
+
+def _growing(context: Context, run: Run) -> Iterator[bytearray]:
+    """A copy as far as kallsyms may reach, then of all: as much lies behind (BTF, exports)."""
+    size, read = min(run.size, RODATA_MAX), context.memory.block
+    block = bytearray()
+    end = None
+    while len(block) < (size if end is None else min(end, size)):
+        seen = len(block)
+        block += read(run.paddr + seen, min(_STEP, size - seen))
+        end = kallsyms.likely_end(block, seen) if end is None else end
+    yield block
+    if len(block) < size:
+        block += read(run.paddr + len(block), size - len(block))
+        yield block
 
 
 def banner_before_kallsyms(context: Context, image: Image) -> None:

@@ -28,7 +28,7 @@ def check(context: Context, image: Image) -> Evidence:
     image.witnesses = (
         []
         if tables is None
-        else [c.index for c in context.cpus[:_MAX_CPUS] if _runs_in(image, tables, c)]
+        else [c.number for c in context.cpus[:_MAX_CPUS] if _runs_in(image, tables, c)]
     )
     if image.witnesses:
         executing = f"executing its text, on a stack that it maps: {vcpus(image.witnesses)}"

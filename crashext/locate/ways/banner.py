@@ -9,7 +9,7 @@ the kernel's own variable for its placement tells physical from virtual displace
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...arch.base import MASK64, Architecture, Proposal
 from ...symbols.vmlinux import Vmlinux
@@ -19,8 +19,7 @@ from ..memory import PAGE_SIZE
 SOURCE = "banner"
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(NamedTuple):
     """A kernel build: its banner, and linked addresses of what is looked at.
 
     ``base`` is that of the aligned block that ``_text`` lies in, ``placing`` those

@@ -8,7 +8,7 @@ a table must lie that maps the image right there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...arch.base import MASK64, Paging, Proposal
 from ...text import printable
@@ -22,8 +22,7 @@ from .page_tables import image_runs, is_whole
 _FEW = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(NamedTuple):
     """Where page tables map the image that a text describes."""
 
     text_vaddr: int

@@ -52,7 +52,7 @@ def _proposal(
     registers = ", ".join(f"{name.upper()} {value:#x}" for name, value in
                           list(cpu.registers.items())[1:])  # fmt: skip
     levels = 0 if cpu.paging is None else cpu.paging.levels
-    detail = f"vCPU {cpu.index} {registers} ({levels} levels) maps {start:#x} to "
+    detail = f"vCPU {cpu.number} {registers} ({levels} levels) maps {start:#x} to "
     detail += f"{runs[0].paddr:#x}"
     if not whole:
         other = next(run for run in mapped if run.voffset != runs[0].voffset)
@@ -62,7 +62,7 @@ def _proposal(
         runs[0].voffset,
         _kaslr_offset(context, text_vaddr) if whole else None,
         detail,
-        cpu=cpu.index,
+        cpu=cpu.number,
         text_vaddr=text_vaddr if whole else None,
         paging=cpu.paging,
         whole=whole,

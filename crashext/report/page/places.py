@@ -71,7 +71,7 @@ def living(found: Found) -> list[Living]:
     if found.context is None:
         return []
     return [
-        Living(cpu.index, _paddr_of_pc(found, index))
+        Living(cpu.number, _paddr_of_pc(found, index))
         for index, cpu in enumerate(found.context.cpus[:_MOST_VCPUS])
     ]
 
@@ -143,7 +143,7 @@ def _tables(found: Found) -> Iterator[Place]:
     roots: dict[int, list[int]] = {}
     for cpu in islice(context.cpus, _MOST_VCPUS):
         for root in context.roots(cpu) if cpu.paging else ():
-            roots.setdefault(root, []).append(cpu.index)
+            roots.setdefault(root, []).append(cpu.number)
     for root, cpus in roots.items():
         numbers = ", ".join(map(str, cpus[:8])) + (", ..." if len(cpus) > 8 else "")
         text = f"top-level page table in use by vCPU {numbers}"

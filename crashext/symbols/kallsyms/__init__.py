@@ -23,9 +23,9 @@ from string import ascii_letters
 from .addresses import addresses
 from .layout import LITTLE64, Block, Layout
 from .names import Symbol, Symbols, decompressed, select, symbols
-from .tables import find_tables
+from .tables import find_tables, likely_end
 
-__all__ = ["LITTLE64", "Block", "Layout", "Symbol", "Symbols", "decode", "read_all"]
+__all__ = ["LITTLE64", "Block", "Layout", "Symbol", "Symbols", "decode", "likely_end", "read_all"]
 
 #: The image's first symbols, one of which is at its first byte.
 _START = ("_text", "_stext", "_start")

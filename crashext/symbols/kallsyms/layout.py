@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...dumps.base import ByteOrder
 
@@ -13,8 +13,7 @@ from ...dumps.base import ByteOrder
 Block = bytes | bytearray
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """How the numbers of a kernel are stored: ``word`` is the size of a pointer, 4 or 8."""
 
     byte_order: ByteOrder = "little"

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 from operator import or_
+from typing import NamedTuple
 
 from .layout import Block, Layout, aligned
 
@@ -31,10 +32,10 @@ _TYPES = frozenset(b"AaBbCcDdGgIiNnpRrSsTtUuVvWw?")
 _MAX_TABLES, _MAX_TRIES = 4, 64  # token tables, and places that might be one
 _REACH = 16 << 20  # bytes before a token table in which its names are
 _MAX_WALKED = 1 << 21  # names
+_BEHIND = 2 << 20  # bytes behind a token table: 7 for each symbol since 6.4
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(NamedTuple):
     """The 256 tokens, and where table and index lie in the block.
 
     ``types`` are the codes that a name can start with.
@@ -77,6 +78,15 @@ def find_tables(block: Block, layout: Layout) -> Iterator[Tables]:
                 walked += len(ends) + 1
                 if len(ends) == count:
                     yield Tables(tokens, names, ends, unit)
+
+
+def likely_end(block: Block, seen: int) -> int | None:
+    """Where the tables end whose token table is in ``block``, but not in its ``seen`` first bytes.
+
+    None where there is no such; for all but kernels of a few hundred thousand symbols.
+    """
+    digits = block.find(_DIGITS, max(seen - len(_DIGITS), 0))
+    return None if digits < 0 else digits + _BEHIND
 
 
 def _token_tables(block: Block, layout: Layout, unit: int) -> Iterator[Tokens]:
