@@ -234,7 +234,8 @@ class Architecture(Protocol):
         byte_order: of the guest's memory.
         word: bytes of a pointer.
         image_align: what the image's physical and virtual start are multiples of.
-        dense_text: how far behind the image's start its text is code, without padding.
+        dense_text: how far behind the image's start its text is code, without padding; where
+            that differs between kernels, each: the first of them where there is anything.
         linear: True where every image has the same voffset: a program counter alone tells then
             which image a vCPU executes.
         direct_map_most: the direct map of any kernel holds RAM below this, if there is any.
@@ -263,7 +264,7 @@ class Architecture(Protocol):
     byte_order: ByteOrder
     word: int
     image_align: int
-    dense_text: int
+    dense_text: tuple[int, ...]
     linear: bool
     direct_map_most: int
     pagings: tuple[Paging, ...]

@@ -19,7 +19,7 @@ class Usual:
     byte_order: ByteOrder = "little"
     word = 8
     linear = False
-    dense_text = 0
+    dense_text: tuple[int, ...] = (0,)
     direct_map_most = MASK64
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
     start_symbols: tuple[str, ...] = ("_text", "_stext")

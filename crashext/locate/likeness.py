@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from random import SystemRandom
 from typing import NamedTuple
 
@@ -89,14 +89,30 @@ def is_hollow(context: Context, text_paddr: int) -> bool:
 
     Those that the dump lacks count as empty: whoever filters a dump keeps the kernel.
     """
-    found = filled(context, SystemRandom().sample(_text_pages(context, text_paddr), _DRAWN))
-    return found.different + found.missing >= _DRAWN - 1
+    return all(
+        _is_empty(context, SystemRandom().sample(pages, _DRAWN))
+        for pages in _dense_pages(context, text_paddr)
+    )
+
+
+def _is_empty(context: Context, places: Sequence[int]) -> bool:
+    found = filled(context, places)
+    return found.different + found.missing >= len(places) - 1
+
+
+def _dense_pages(context: Context, text_paddr: int) -> list[range]:
+    """Pages of an image that starts at ``text_paddr``, one range of which is surely code."""
+    starts = [text_paddr + lead for lead in context.arch.dense_text]
+    return [range(start, start + TEXT_LEAST, PAGE_SIZE) for start in starts]
 
 
 def _text_pages(context: Context, text_paddr: int) -> range:
-    """Pages of an image that starts at ``text_paddr`` which are surely code."""
-    start = text_paddr + context.arch.dense_text
-    return range(start, start + TEXT_LEAST, PAGE_SIZE)
+    """The first range that is not empty, the last where all are."""
+    *first, last = _dense_pages(context, text_paddr)
+    for pages in first:
+        if not _is_empty(context, list(fixed_pages(pages, _FEWEST))):
+            return pages
+    return last
 
 
 def text_places(context: Context, text_paddr: int) -> list[int]:

@@ -25,7 +25,7 @@ class AArch64(Usual):
     #: The header of a kdump doesn't say what it is of, nor does raw memory.
     dump_arches: tuple[str, ...] = ("aarch64", "unknown")
     image_align = layout.IMAGE_ALIGN
-    dense_text = layout.HEAD_SIZE
+    dense_text: tuple[int, ...] = (layout.HEAD_SIZE,)
     pagings: tuple[Paging, ...] = layout.PAGINGS
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)
     meanings: Mapping[str, str] = MappingProxyType({image_header.NAME: image_header.MEANING})

@@ -22,7 +22,7 @@ class Ppc64le(Usual):
     #: What order a dump has says nothing of the guest's: see :mod:`.registers`.
     dump_arches: tuple[str, ...] = ("ppc64le", "ppc64")
     image_align = layout.IMAGE_ALIGN
-    dense_text = layout.DENSE_TEXT
+    dense_text: tuple[int, ...] = (layout.DENSE_TEXT,)
     linear = True
     pagings: tuple[Paging, ...] = layout.PAGINGS
     top_tables: tuple[str, ...] = ("swapper_pg_dir",)

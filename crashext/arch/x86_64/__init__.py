@@ -26,6 +26,7 @@ class X86_64(Usual):
     #: Raw memory doesn't say what it is.
     dump_arches: tuple[str, ...] = ("x86_64", "i386", "unknown")
     image_align = layout.PMD_SIZE
+    dense_text: tuple[int, ...] = layout.DENSE_TEXT
     pagings: tuple[Paging, ...] = (layout.FOUR_LEVELS, layout.FIVE_LEVELS)
     #: init_top_pgt since 4.13, init_level4_pgt before; VMCOREINFO calls it swapper_pg_dir.
     top_tables: tuple[str, ...] = ("init_top_pgt", "init_level4_pgt", "swapper_pg_dir")

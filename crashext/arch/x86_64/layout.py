@@ -12,6 +12,9 @@ PAGE_SIZE = 4096
 #: Intel SDM vol. 3, 4.5: without and with LA57.
 FOUR_LEVELS, FIVE_LEVELS = Paging(4, 48), Paging(5, 57)
 PMD_SIZE = 2 << 20
+#: In 7.2 the entry code comes first, with what fills its large page up behind it (the user's
+#: page tables map it: ALIGN_ENTRY_TEXT_END, vmlinux.lds.S); in 6.12 it lies in between.
+DENSE_TEXT = (0, PMD_SIZE)
 
 #: Where the kernel image is mapped: VA = PA - phys_base + START_KERNEL_MAP
 #: (arch/x86/include/asm/page_64_types.h, __START_KERNEL_map).
