@@ -69,3 +69,8 @@ def size_text(size: int) -> str:
         if size >> shift:
             return f"{size / (1 << shift):.4g} {unit}"
     return f"{size} bytes"
+
+
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """``1 vCPU``, ``2 vCPUs``."""
+    return f"{number} {one if number == 1 else several or one + 's'}"

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from ..detect.meaning import MEANINGS, writer
 from ..detect.result import Detection, Evidence, HeaderPhysBase
-from ..text import printable, shown, size_text
-from .rows import Field, aligned, columns, count, number, warnings
+from ..text import counted, printable, shown, size_text
+from .rows import Field, aligned, columns, number, warnings
 
 #: More RAM ranges than this are summed up.
 MAX_RANGES = 16
@@ -38,8 +38,8 @@ def _detection_fields(answer: Detection, *, verbose: bool) -> Iterator[Field]:
     form = answer.format.upper() + (", flattened" if answer.flattened else "")
     packed = "" if answer.compression == "none" else f", {answer.compression} pages"
     yield "format", form + packed
-    yield "architecture", f"{answer.arch}, {count(answer.vcpus, 'vCPU')}"
-    yield "RAM", f"{size_text(answer.ram_bytes)} in {count(len(answer.ram), 'range')}"
+    yield "architecture", f"{answer.arch}, {counted(answer.vcpus, 'vCPU')}"
+    yield "RAM", f"{size_text(answer.ram_bytes)} in {counted(len(answer.ram), 'range')}"
     if verbose:
         for r in answer.ram[:MAX_RANGES]:
             yield "", f"{r.start:#014x} - {r.end - 1:#014x}  {size_text(r.size)}"
@@ -67,7 +67,7 @@ def _evidence(pieces: Sequence[Evidence], *, verbose: bool) -> Iterator[str]:
         if verbose:
             yield f"      {MEANINGS.get(piece.name, '')}"
     if len(chosen) < len(pieces):
-        yield f"  ... and {count(len(pieces) - len(chosen), 'weaker piece')} (-v)"
+        yield f"  ... and {counted(len(pieces) - len(chosen), 'weaker piece')} (-v)"
 
 
 def _words(piece: Evidence) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from typing import Any
 from ..locate.answer.answer import UNCHECKED
 from ..locate.meaning import WAYS, meaning_of_check
 from ..locate.result import Location
-from ..text import hex64, printable, shown, size_text
-from .rows import Field, aligned, columns, count, number, warnings
+from ..text import counted, hex64, printable, shown, size_text
+from .rows import Field, aligned, columns, number, warnings
 
 #: A guest's memory may hold any number of things that look like kernels.
 MAX_KERNELS = 32
@@ -149,7 +149,7 @@ def _details(answer: Location) -> Iterator[Field]:
     if answer.method:
         way = WAYS.get(answer.method) or meaning_of_check(answer.method, answer.arch)
         yield "found by", f"{printable(answer.method)}: {way}" if way else printable(answer.method)
-    yield "work", f"{count(answer.pages_read, 'page')} read in {answer.seconds:.2f} s"
+    yield "work", f"{counted(answer.pages_read, 'page')} read in {answer.seconds:.2f} s"
 
 
 def _wants_vmlinux(answer: Location) -> bool:

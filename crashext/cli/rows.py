@@ -15,11 +15,6 @@ def number(value: int) -> str:
     return hex64(value) + (f" (-{-value:#x})" if value < 0 else "")
 
 
-def count(number: int, noun: str) -> str:
-    """``1 page``, ``2 pages``."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def warnings(texts: Iterable[str]) -> Iterator[str]:
     """A line for each."""
     for warning in texts:

@@ -13,6 +13,7 @@ from ..arch import architecture_of
 from ..dumps.base import Dump
 from ..dumps.elf import ElfDump
 from ..dumps.elf_types import PT_LOAD, Segment
+from ..text import counted
 from .result import Evidence
 
 #: Segments looked at; a dump with paging=true has one per mapping.
@@ -77,7 +78,7 @@ def filtered(dump: ElfDump) -> Evidence | None:
     short = sum(s.p_filesz < s.p_memsz and s.p_offset != dump.header.absent for s in found)
     if short <= _QEMU_SHORT:
         return None
-    value = f"{short} of {len(found)} segments are cut short"
+    value = f"cut short: {short} of {counted(len(found), 'segment')}"
     return Evidence("left_out", value, "makedumpfile", "decisive")
 
 

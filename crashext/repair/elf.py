@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from ..dumps.elf import ElfDump
 from ..dumps.elf_types import PT_LOAD, PT_NOTE, ElfHeader, Segment
 from ..errors import RepairError
-from ..text import hex64
+from ..text import counted, hex64
 from .change import Change
 from .elf_layout import Core, header_size, pack
 from .headers import NOTES_MARGIN, Headers, Mapping, cut, vaddr_of
@@ -41,7 +41,7 @@ def mend(dump: ElfDump, headers: Headers) -> tuple[list[Change], list[Patch]]:
         return [], []
     wanted, moved, size = _with_room(dump, core, wanted, area)
     if moved:
-        what = f"{len(moved)} parts of memory at the file's start"
+        what = f"{counted(len(moved), 'part')} of memory at the file's start"
         new = f"behind its end, from {hex64(moved[0].offset)} on"
         changes.append(Change(what, "before it", new, "room for the notes", layout=True))
     place = header_size(core, len(wanted) + 1)
@@ -125,7 +125,7 @@ def _vaddr_changes(old: Sequence[Segment], new: Sequence[Segment]) -> Iterator[C
     images = [s for s in new if s.p_vaddr != s.p_paddr]
     first = old[0].p_vaddr if old else 0
     why = "gdb reads memory by these; the kernel's own tables say so"
-    what = f"p_vaddr of {len(images)} segments, which were {len(old)}"
+    what = f"p_vaddr of {counted(len(images), 'segment')}, which were {len(old)}"
     shown = ", ".join(f"{hex64(s.p_paddr)} at {hex64(s.p_vaddr)}" for s in images[:_SHOWN])
     more = ", ..." if len(images) > _SHOWN else ""
     yield Change(what, hex64(first), shown + more, why)

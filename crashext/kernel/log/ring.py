@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ...text import counted
 from .fields import Fields, LogError
 from .record import Log, Record
 
@@ -113,10 +114,6 @@ def _shape(fields: Fields) -> _Shape:
     )
 
 
-def _messages(count: int) -> str:
-    return "1 message" if count == 1 else f"{count} messages"
-
-
 class _Reader:
     """One pass over the descriptors, from the oldest on."""
 
@@ -130,11 +127,12 @@ class _Reader:
     def problems(self) -> Iterator[str]:
         """In words what was not as it should be."""
         if self._being_written:
-            yield f"{_messages(self._being_written)} being written at that moment"
+            yield f"{counted(self._being_written, 'message')} being written at that moment"
         if self._lost:
-            yield f"{_messages(self._lost)} without text: it is overwritten, or was never written"
+            lost = counted(self._lost, "message")
+            yield f"{lost} without text: it is overwritten, or was never written"
         if self._lying:
-            yield f"{_messages(self._lying)} left out: the descriptor contradicts itself"
+            yield f"{counted(self._lying, 'message')} left out: the descriptor contradicts itself"
 
     def records(self) -> Iterator[Record]:
         """The messages that are whole, in their order."""

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from ...locate import Evidence, Found
 from ...locate.meaning import meaning_of_check
+from ...text import counted
 from . import svg
-from .words import counted, short, shown
+from .words import short, shown
 
 _WIDTH, _ROW, _BOX, _TOP = 1200.0, 46.0, 36.0, 34.0
 _MOST = 14  # rows of a column

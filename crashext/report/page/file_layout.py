@@ -12,7 +12,7 @@ from ...dumps.base import Dump
 from ...dumps.elf import ElfDump
 from ...dumps.elf_types import PT_LOAD, PT_NOTE, Segment
 from ...dumps.kdump import KdumpDump
-from ...text import size_text
+from ...text import counted, size_text
 from . import svg
 from .words import short, span
 
@@ -77,13 +77,13 @@ def _of_elf(dump: ElfDump) -> Iterator[FilePart]:
     segments = [s for s in islice(header.segments, 4096) if s.p_offset != header.absent]
     yield FilePart(0, min(header.e_phoff, 64), "head", "ELF header", f"{header.bits}-bit core")
     yield FilePart(header.e_phoff, header.e_phnum * _PHDR[header.bits], "head", "program headers",
-                   f"{header.e_phnum} segments")  # fmt: skip
+                   counted(header.e_phnum, "segment"))  # fmt: skip
     if header.e_shoff and header.e_shnum:
         yield FilePart(header.e_shoff, header.e_shnum * _SHDR[header.bits], "head",
-                       "section headers", f"{header.e_shnum} sections")  # fmt: skip
+                       "section headers", counted(header.e_shnum, "section"))  # fmt: skip
     for each in [s for s in segments if s.p_type == PT_NOTE][:4]:
         yield FilePart(each.p_offset, each.p_filesz, "notes", "PT_NOTE",
-                       f"{len(dump.notes)} notes: CPU states, VMCOREINFO")  # fmt: skip
+                       f"{counted(len(dump.notes), 'note')}: CPU states, VMCOREINFO")  # fmt: skip
     loads = [s for s in segments if s.p_type == PT_LOAD and s.p_filesz]
     for each in loads[:_MOST_SEGMENTS]:
         yield FilePart(each.p_offset - early, each.p_filesz, "data", "PT_LOAD", _memory(each))

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from ...dumps.base import Range
 from ...dumps.intervals import close_up
-from ...text import size_text
+from ...text import counted, size_text
 from . import svg
 from .axis import Axis
 from .places import Living, Place
-from .words import counted, short, span
+from .words import short, span
 
 WIDTH, LEFT, RIGHT = 1200.0, 132.0, 40.0
 _LINE = WIDTH - LEFT - RIGHT  # pixels of the axis

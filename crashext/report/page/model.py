@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 from ...kernel.machine import SECOND
 from ...kernel.tasks import STATES
-from ...text import size_text
+from ...text import counted, size_text
 from ..facts import Facts
 from ..panic import Panic
 from ..result import FileFacts, Report, utc
 from ..text import duration
 from ..vcpus import VcpuPlace
 from .places import Living, Place
-from .words import counted, extent, name, short, shown, span
+from .words import extent, name, short, shown, span
 
 _MOST_VCPUS, MOST_PLACES, _MOST_MODULES, _MOST_WARNINGS = 256, 400, 400, 60
 _NAME, _SENTENCE = 80, 400  # characters

@@ -44,8 +44,3 @@ def span(start: int, end: int | None) -> str:
 def extent(start: int, end: int | None) -> str:
     """How large it is, in words; nothing where that isn't known."""
     return "" if end is None else size_text(max(end - start, 0))
-
-
-def counted(number: int, one: str, several: str | None = None) -> str:
-    """``1 vCPU``, ``2 vCPUs``."""
-    return f"{number} {one if number == 1 else several or one + 's'}"

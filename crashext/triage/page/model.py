@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from ...report.page.words import counted, short
-from ...text import size_text
+from ...report.page.words import short
+from ...text import counted, size_text
 from ..groups import incidents
 from ..row import VERDICTS
 from ..store import Store
