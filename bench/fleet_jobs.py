@@ -18,7 +18,7 @@ from crashext.triage.load import load
 from crashext.triage.places.find import Item
 from crashext.triage.row import Row
 from crashext.triage.store import Store
-from crashext.triage.work import end_children, examine, row_of
+from crashext.triage.work import children, examine, row_of
 
 SAMPLES = Path("sample_dumps")
 
@@ -48,7 +48,7 @@ def overhead() -> None:
         start = cpu_seconds()
         for path in paths:
             work(path)
-        end_children()
+        children.end()
         print(cpu_seconds() - start)
 
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from ..budget import Budget
@@ -28,7 +25,8 @@ from ..errors import (
 from ..kernel.machine import SECOND
 from ..locate import Found
 from ..text import hex64, printable
-from .limits import Child, Ended, Limits
+from .children import Children
+from .limits import Limits
 from .load import load
 from .places.find import is_url, local_path, scheme_of
 from .places.meter import Meter, MeteredFile
@@ -37,9 +35,6 @@ from .row import Failure, Row, Verdict
 
 _TAIL = 32  # messages that the digest of a log is of
 _LONGEST = 1000  # characters of a text
-_MOST = 200  # dumps that one child looks at: what it may have kept of them goes with it
-_idle: list[Child] = []
-os.register_at_fork(after_in_child=_idle.clear)
 _MEANINGS: tuple[tuple[type[CrashExtError], Verdict, Failure | None], ...] = (
     (UnknownFormat, "not_a_dump", None),
     (UnsupportedDump, "failed", "unsupported"),
@@ -56,38 +51,10 @@ def row_of(url: str, limits: Limits = Limits()) -> Row:  # noqa: B008
     """
     start = time.perf_counter()
     load(scheme_of(url))
-    try:
-        with _child() as child:
-            fresh, ended = not child.asked, child.ask(url, limits)
-        if ended.again and (ended.failure == "killed" or not fresh):  # the dump may be innocent
-            with _child(fresh=True) as child:
-                ended = child.ask(url, limits)
-    except OSError as error:
-        reason = f"no process can be started: {error.strerror}"
-        ended = Ended(failure="killed", reason=reason)
+    ended = children.ask(url, limits)
     if ended.failure is not None:
         return failed(url, ended.failure, ended.reason, time.perf_counter() - start)
     return Row.of(json.loads(ended.data))._replace(seconds=round(time.perf_counter() - start, 3))
-
-
-@contextmanager
-def _child(*, fresh: bool = False) -> Iterator[Child]:
-    """A child that nobody else asks meanwhile."""
-    try:
-        child = Child(_as_bytes) if fresh else _idle.pop()
-    except IndexError:
-        child = Child(_as_bytes)
-    yield child
-    if child.asked >= _MOST:
-        child.end()
-    if child.alive:
-        _idle.append(child)
-
-
-def end_children() -> None:
-    """End those that wait for another dump."""
-    while _idle:
-        _idle.pop().end()
 
 
 def failed(url: str, failure: Failure, reason: str, seconds: float = 0.0) -> Row:
@@ -98,6 +65,9 @@ def failed(url: str, failure: Failure, reason: str, seconds: float = 0.0) -> Row
 def _as_bytes(url: str, limits: Limits) -> bytes:
     use_threads(1)  # the cores have other dumps; and a thread that gets no memory hangs
     return json.dumps(examine(url, limits).to_json()).encode()
+
+
+children = Children(_as_bytes)
 
 
 def examine(url: str, limits: Limits = Limits()) -> Row:  # noqa: B008

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crashext.triage.work import end_children
+from crashext.triage.work import children
 
 SAMPLES = Path(__file__).parents[2] / "sample_dumps"
 
@@ -36,6 +36,6 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def fresh_children() -> Iterator[None]:
     """A child knows what this process knew when it started: nothing of another test's."""
-    end_children()
+    children.end()
     yield
-    end_children()
+    children.end()

@@ -17,10 +17,11 @@ from typing import Any
 
 import pytest
 
+from crashext.triage import children as kept
 from crashext.triage import work
 from crashext.triage.limits import Child, Ended, Limits, in_child
 from crashext.triage.row import Row
-from crashext.triage.work import end_children, examine, row_of
+from crashext.triage.work import children, examine, row_of
 
 SAMPLES = Path(__file__).parents[2] / "sample_dumps"
 VMLINUX = SAMPLES / "vmlinux-6.1.0-56-cloud-amd64"
@@ -186,7 +187,7 @@ def test_where_no_process_can_be_started_it_is_said(monkeypatch: pytest.MonkeyPa
     def no_fork() -> int:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    end_children()
+    children.end()
     monkeypatch.setattr(os, "fork", no_fork)
     row = row_of(str(SAMPLES / "panicked.flat"))
     assert row.failure == "killed" and "no process" in row.reason
@@ -208,12 +209,12 @@ def test_one_child_looks_at_several_dumps_until_it_fails(monkeypatch: pytest.Mon
 
 def test_a_child_that_died_meanwhile_is_replaced() -> None:
     path = str(SAMPLES / "panicked.flat")
-    end_children()
+    children.end()
     right = row_of(path)._replace(**COST)
-    (child,) = work._idle
+    (child,) = children.idle
     os.kill(child.pid, signal.SIGKILL)
     assert row_of(path)._replace(**COST) == right
-    assert [each.pid for each in work._idle] != [child.pid]
+    assert [each.pid for each in children.idle] != [child.pid]
 
 
 def test_what_other_dumps_left_in_a_child_is_not_held_against_one() -> None:
@@ -236,22 +237,22 @@ def test_a_child_says_of_each_dump_what_a_fresh_one_says() -> None:
     shared = [row_of(path)._replace(**COST) for path in paths]
     fresh = []
     for path in paths:
-        end_children()
+        children.end()
         fresh.append(row_of(path)._replace(**COST))
     assert len(paths) > 15 and shared == fresh
 
 
 def test_a_child_is_replaced_after_many_dumps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "_MOST", 2)
-    end_children()
+    monkeypatch.setattr(kept, "_MOST", 2)
+    children.end()
     path = str(SAMPLES / "panicked.flat")
-    assert row_of(path).failure is None and len(work._idle) == 1
-    assert row_of(path).failure is None and work._idle == []
+    assert row_of(path).failure is None and len(children.idle) == 1
+    assert row_of(path).failure is None and children.idle == []
 
 
 def test_children_end_with_their_parent() -> None:
     program = "import sys; from crashext.triage import work; work.row_of(sys.argv[1]); " \
-              "print(work._idle[0].pid, flush=True); import os; os._exit(0)"  # fmt: skip
+              "print(work.children.idle[0].pid, flush=True); import os; os._exit(0)"  # fmt: skip
     words = [sys.executable, "-c", program, str(SAMPLES / "panicked.flat")]
     done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=SAMPLES.parent)
     end = time.monotonic() + 10
