@@ -25,7 +25,7 @@ _KEPT = 256  # blocks: a bitmap or a table of symbols is read again and again
 _PAUSE = 0.1  # seconds before the second try; twice as long before each further one
 _MARKS = ("ETag", "etag", "LastModified", "Last-Modified", "mtime", "last_modified", "modified")
 """What the file systems of fsspec call that which tells one content from another."""
-_PACKAGES = "pip install 'qemufix[fleet]' has what HTTP and S3 need"
+_PACKAGES = "pip install 'qemufix[fleet]' has what HTTP, S3 and SSH need"
 _NEVER = (FileNotFoundError, PermissionError, IsADirectoryError, NotImplementedError, ImportError)
 _AGAIN = (408, 412, 416, 425, 429)  # HTTP: of 4xx those that another moment may answer otherwise
 
@@ -53,8 +53,11 @@ def file_system(url: str) -> tuple[Any, str]:
         fs, path = url_to_fs(url)
     except ImportError as error:
         raise UnreadableDump(f"can't be reached: {error} ({_PACKAGES})", path=url) from None
-    except (ValueError, OSError) as error:
-        raise UnreadableDump(f"can't be reached: {error}", path=url) from None
+    except Exception as error:  # of some it connects here, and each has its own
+        if isinstance(error, MemoryError):
+            raise
+        why = str(error) or type(error).__name__
+        raise UnreadableDump(f"can't be reached: {why}", path=url) from None
     return fs, path
 
 
