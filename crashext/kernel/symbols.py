@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -42,9 +42,15 @@ class KernelSymbols:
         return next((self._first[name] for name in names if name in self._first), None)
 
     def at(self, vaddr: int) -> str | None:
-        """The symbol that an address of the code is in, and how far: ``schedule+0x1b``."""
+        """The symbol that an address of the code is in, and how far: ``schedule+0x1b``.
+
+        The first of several at an address, as the kernel has it (get_symbol_pos, kallsyms.c).
+        """
         index = bisect_right(self.table.vaddrs, vaddr) - 1
-        if index < 0 or chr(self.table.kinds[index]).lower() not in "tw":
+        if index < 0:
+            return None
+        index = bisect_left(self.table.vaddrs, self.table.vaddrs[index])
+        if chr(self.table.kinds[index]).lower() not in "tw":
             return None
         into = vaddr - self.table.vaddrs[index]
         return f"{self.table.names[index]}+{into:#x}" if into < _LONGEST_FUNCTION else None

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ..kernel.log import LEVELS, Log, Record
-from ..kernel.machine import SECOND
 from ..text import printable
 
 
@@ -66,8 +65,7 @@ class Dmesg(NamedTuple):
             return ""
         if self.boot_time is not None:
             return f"[{_utc(self.boot_time + record.nanoseconds):%a %b %e %H:%M:%S %Y}] "
-        seconds, rest = divmod(record.nanoseconds, SECOND)
-        return f"[{seconds:5d}.{rest // 1000:06d}] "
+        return f"[{record.time}] "
 
 
 def _utc(nanoseconds: int) -> datetime:

@@ -9,7 +9,7 @@ from ..detect.meaning import writer
 from ..kernel.log import Log
 from ..kernel.machine import SECOND
 from ..kernel.tasks import STATES
-from ..text import printable, shell_word, shown, size_text
+from ..text import counted, printable, shell_word, shown, size_text
 from .facts import Facts
 from .result import FileFacts, Report, utc
 from .vcpus import VcpuPlace
@@ -93,8 +93,7 @@ def _file(file: FileFacts) -> Iterator[str]:
     info = "with VMCOREINFO" if file.vmcoreinfo else "without VMCOREINFO"
     by = "an unknown tool" if file.origin == "unknown" else writer(file.origin)
     yield _line("file", f"{form}{packed}, written by {by}, {info}, {whole}")
-    ranges = "1 range" if file.ranges == 1 else f"{file.ranges} ranges"
-    yield _line("memory", f"{size_text(file.ram_bytes)} in {ranges}")
+    yield _line("memory", f"{size_text(file.ram_bytes)} in {counted(file.ranges, 'range')}")
 
 
 def _log(log: Log | None) -> Iterator[str]:
@@ -102,7 +101,7 @@ def _log(log: Log | None) -> Iterator[str]:
         return
     yield "last messages (all: qemufix dmesg):"
     for record in log.records[-_LAST_MESSAGES:]:
-        time = "" if record.nanoseconds is None else f"[{record.nanoseconds / SECOND:12.6f}] "
+        time = f"[{record.time}] " if record.time else ""
         yield f"  {time}{_first(record.text)}"
 
 

@@ -109,17 +109,19 @@ def test_a_table_that_the_dump_lacks_is_lost() -> None:
 @pytest.mark.parametrize(
     "words",
     [
+        (LINK, 0, 0x80200000, 1 << 24, 7, 0xFF60 << 48, LINK - 0x80200000),
         (0xFF60 << 48, LINK + OFFSET, OFFSET, 0x80200000, 1 << 24, 7, LINK + OFFSET - 0x80200000),
         (0xFF60 << 48, LINK, 0x80200000, 1 << 24, 7, LINK - 0x80200000, 0),
         (LINK, 0x80200000, 1 << 24, 7, LINK - 0x80200000, 0, 0),
     ],
-    ids=["6.6", "5.17", "5.14"],
+    ids=["7.2", "6.6", "5.17", "5.14"],
 )
 def test_kernel_map_of_any_version(words: tuple[int, ...]) -> None:
     found = layout.kernel_map(struct.pack("<7Q", *words))
     assert found is not None
     assert (found.phys_addr, found.va_pa_offset) == (0x80200000, 7)
     assert found.voffset == (words[1] if words[0] != LINK else LINK) - 0x80200000
+    assert found.page_offset == (0xFF60 << 48 if 0xFF60 << 48 in words else None)
 
 
 def test_kernel_map_that_contradicts_itself_is_none() -> None:

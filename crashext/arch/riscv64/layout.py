@@ -70,9 +70,9 @@ class KernelMap(NamedTuple):
 
 
 KERNEL_MAP_SIZE = 56
-#: Places of virt_addr, phys_addr, va_pa_offset, va_kernel_pa_offset among its words:
-#: with virt_offset (6.6), with page_offset (5.17), before.
-_MEMBERS = ((1, 3, 5, 6), (1, 2, 4, 5), (0, 1, 3, 4))
+#: Places of virt_addr, phys_addr, va_pa_offset, va_kernel_pa_offset, page_offset among its words:
+#: in 7.2 (by its BTF), with virt_offset (6.6), with page_offset (5.17), before.
+_MEMBERS = ((0, 2, 4, 6, 5), (1, 3, 5, 6, 0), (1, 2, 4, 5, 0), (0, 1, 3, 4, None))
 
 
 def kernel_map(data: bytes) -> KernelMap | None:
@@ -81,8 +81,9 @@ def kernel_map(data: bytes) -> KernelMap | None:
     setup_vm fills it before address translation is on.
     """
     words = struct.unpack("<7Q", data)
-    for virt, phys, linear, kernel in _MEMBERS:
-        found = KernelMap(words[virt], words[phys], words[linear], words[0] if virt else None)
+    for virt, phys, linear, kernel, offset in _MEMBERS:
+        page_offset = None if offset is None else words[offset]
+        found = KernelMap(words[virt], words[phys], words[linear], page_offset)
         if is_image_vaddr(found.virt_addr) and words[kernel] == found.voffset:
             return found
     return None

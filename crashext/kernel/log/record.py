@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ..machine import SECOND
+
 #: include/linux/kern_levels.h, as dmesg(1) names them.
 LEVELS = ("emerg", "alert", "crit", "err", "warn", "notice", "info", "debug")
 
@@ -34,6 +36,14 @@ class Record(NamedTuple):
     facility: int | None = None
     caller: int | None = None
     device: Mapping[str, str] = _NO_DEVICE
+
+    @property
+    def time(self) -> str:
+        """The time as the kernel prints it: ``   12.345678``, cut off; "" where there is none."""
+        if self.nanoseconds is None:
+            return ""
+        seconds, rest = divmod(self.nanoseconds, SECOND)
+        return f"{seconds:5d}.{rest // 1000:06d}"
 
     @property
     def who(self) -> str | None:

@@ -7,7 +7,6 @@ from html import escape
 from typing import NamedTuple
 
 from ...kernel.log import LEVELS, Log, Record
-from ...kernel.machine import SECOND
 from .words import short
 
 _ROOM = 380_000  # bytes of the page
@@ -49,9 +48,7 @@ def log_part(log: Log) -> LogPart:
 def _lines(record: Record) -> list[Line]:
     level = record.level
     name = LEVELS[level] if level is not None and 0 <= level < len(LEVELS) else ""
-    time = ""
-    if record.nanoseconds is not None:
-        seconds, rest = divmod(record.nanoseconds, SECOND)
-        time = f"{seconds:5d}.{rest // 1000:06d}"
     parts = record.text[: _LINE * 64].split(b"\n")
-    return [Line("" if n else time, level, name, short(t, _LINE)) for n, t in enumerate(parts)]
+    return [
+        Line("" if n else record.time, level, name, short(t, _LINE)) for n, t in enumerate(parts)
+    ]
