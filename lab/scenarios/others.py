@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Guests of i386, s390x, ppc64le and riscv64."""
+"""Guests of i386, s390x, ppc64le and riscv64, and of the newest kernels of all but x86_64."""
 
 from __future__ import annotations
 
@@ -91,4 +91,18 @@ _RISCV64 = (
     ),
 )
 
-SCENARIOS: tuple[Scenario, ...] = (*_I386, *_S390X, *_PPC64LE, *_RISCV64)
+
+def _newest(arch: Arch, name: str) -> Scenario:
+    shows = "the newest series there is, as Debian's development release configures it"
+    return _guest(arch, name, shows, kernel="development", memory="1G")
+
+
+# What a new series moves shows here first.
+_DEVELOPMENT = (
+    _newest("aarch64", "arm64-development"),
+    _newest("s390x", "s390x-development"),
+    _newest("ppc64le", "ppc64le-development"),
+    _newest("riscv64", "riscv64-development"),
+)
+
+SCENARIOS: tuple[Scenario, ...] = (*_I386, *_S390X, *_PPC64LE, *_RISCV64, *_DEVELOPMENT)
