@@ -13,9 +13,9 @@ from .resolve import MAX_SIZE, NO_SIZE, Resolved
 from .store import Store
 from .wire import Kind
 
-#: What a bit-field may be of, and how wide.
+#: What a bit-field may be of, and how wide (BITS_PER_U128, kernel/bpf/btf.c).
 _BITS_OF = frozenset((Kind.INT, Kind.ENUM, Kind.ENUM64))
-_WIDEST = 64
+_WIDEST = 128
 
 
 def check_members(
