@@ -15,7 +15,8 @@ def look(file: str) -> str:
     """The command of crash that writes down what there is."""
     process = "/proc/$PPID"
     return (
-        f"!ls {process}/fd | wc -l > {file}; "
+        f"!ls -l {process}/fd | grep -vc vmlinux > {file}; "
+        f"ls -l {process}/fd | grep -c vmlinux >> {file}; "
         f"wc -w < {process}/task/$PPID/children >> {file}; "
         f"sed -n 's/^RssAnon: *//p' {process}/status >> {file}"
     )
@@ -26,16 +27,18 @@ class Left:
     """What ``look`` saw; its own shell and pipe are in each."""
 
     descriptors: int
+    vmlinux: int
     children: int
     memory: int
 
     @classmethod
     def read(cls, file: Path) -> Self:
-        descriptors, children, memory, _ = file.read_text().split()
-        return cls(int(descriptors), int(children), int(memory) << 10)
+        descriptors, vmlinux, children, memory, _ = file.read_text().split()
+        return cls(int(descriptors), int(vmlinux), int(children), int(memory) << 10)
 
     def shows_no_leak_since(self, before: Self) -> None:
-        """Fails where something was left; gdb itself closes the vmlinux now and then: one less."""
+        """Fails where something was left. gdb itself closes and opens the vmlinux now and then."""
         assert self.descriptors <= before.descriptors
+        assert self.vmlinux <= before.vmlinux + 1
         assert self.children == before.children
         assert self.memory - before.memory < LITTLE
