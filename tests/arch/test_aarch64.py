@@ -132,6 +132,7 @@ def test_shapes_in_the_order_that_vmcoreinfo_makes_likely() -> None:
 def test_vmemmap_without_vmcoreinfo() -> None:
     four, five = layout.PAGINGS[0], layout.PAGINGS[2]
     assert 0xFFFF_FC00_0000_0000 in layout.vmemmap_starts(48, four)  # a 6.1 kernel
+    assert 0xFFFF_FDFF_FFE0_0000 in layout.vmemmap_starts(48, four)  # a 5.10 kernel
     assert layout.vmemmap_starts(52, four)[0] == 0xFFFF_C1FF_C000_0000  # 6.12 on either CPU
     assert layout.vmemmap_starts(52, five)[0] == 0xFFFF_C1FF_C000_0000
 
