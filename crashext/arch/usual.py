@@ -10,6 +10,25 @@ from ..dumps.base import ByteOrder, Note
 from .base import MASK64, Evidence, Proposal, Resources, Search, View
 
 
+class WithoutTables:
+    """What a vCPU answers whose note has no register that tells how addresses are translated."""
+
+    __slots__ = ()
+
+    @property
+    def known(self) -> bool:
+        """False."""
+        return False
+
+    @property
+    def paging(self) -> None:
+        """None."""
+
+    def roots(self, ram_end: int) -> tuple[int, ...]:
+        """None."""
+        return ()
+
+
 class Usual:
     """Answers to :class:`crashext.arch.base.Architecture` of a 64-bit little-endian kernel.
 

@@ -71,20 +71,6 @@ def test_signs_of_older_kernels() -> None:
     assert (btf.enumerator("BAD"), btf.enumerator("TOP")) == (-22, 1 << 31)
 
 
-def test_bit_fields_of_128_bits() -> None:
-    """s390x has one of 72 bits, ``union tod_clock``."""
-    blob = Blob()
-    wide = blob.integer("__int128 unsigned", 16)
-    blob.struct("clock", 16, ("eitod", wide, 72 << 24), ("rest", wide, 56 << 24 | 72), flag=1)
-    btf = Btf(blob.data())
-    btf.check()
-    members = btf.type(btf.find("clock") or 0).members
-    assert [(m.bits, m.width) for m in members] == [(0, 72), (72, 56)]
-    blob.struct("beyond", 16, ("eitod", wide, 72 << 24 | 72), flag=1)
-    with pytest.raises(TypesError, match="not inside its structure"):
-        Btf(blob.data()).check()
-
-
 def test_types_decoded(btf: Btf) -> None:
     task = btf.type(btf.find("task", Kind.STRUCT) or 0)
     assert (task.kind, task.name, task.size) == (Kind.STRUCT, "task", 64)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...dumps.base import Note
+from ..usual import WithoutTables
 
 _NT_PRSTATUS = 1
 _SIZE = 392
@@ -20,23 +21,18 @@ _REGISTERS = struct.Struct("<112x240x4Q")
 _AARCH32 = 1 << 4
 
 
-class CpuState(NamedTuple):
-    """What says where one vCPU is."""
-
+class _Registers(NamedTuple):
     number: int
     lr: int
     sp: int
     pc: int
     pstate: int
 
-    @property
-    def known(self) -> bool:
-        """False: the note has no register that tells how addresses are translated."""
-        return False
 
-    @property
-    def paging(self) -> None:
-        """None: likewise."""
+class CpuState(WithoutTables, _Registers):
+    """What says where one vCPU is."""
+
+    __slots__ = ()
 
     @property
     def registers(self) -> dict[str, int]:
@@ -55,10 +51,6 @@ class CpuState(NamedTuple):
         if self.pstate & _AARCH32:
             return "32-bit code"
         return f"EL{level}" if level else "user mode"
-
-    def roots(self, ram_end: int) -> tuple[int, ...]:
-        """None: see above."""
-        return ()
 
 
 def cpu_states(notes: Sequence[Note]) -> tuple[CpuState, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...dumps.base import Note
+from ..usual import WithoutTables
 
 _NT_PRSTATUS = 1
 _SIZE = 504
@@ -21,22 +22,17 @@ _LITTLE, _BIG = struct.Struct("<" + _LAYOUT), struct.Struct(">" + _LAYOUT)
 _SF, _PR, _IR = 1 << 63, 1 << 14, 1 << 5
 
 
-class CpuState(NamedTuple):
-    """What says where one vCPU is."""
-
+class _Registers(NamedTuple):
     number: int
     sp: int
     pc: int
     msr: int
 
-    @property
-    def known(self) -> bool:
-        """False: the note has no register that tells how addresses are translated."""
-        return False
 
-    @property
-    def paging(self) -> None:
-        """None: likewise."""
+class CpuState(WithoutTables, _Registers):
+    """What says where one vCPU is."""
+
+    __slots__ = ()
 
     @property
     def registers(self) -> dict[str, int]:
@@ -53,10 +49,6 @@ class CpuState(NamedTuple):
         """The mode it runs in, in words."""
         state = "problem state" if self.msr & _PR else "supervisor state"
         return state if self.msr & _IR else f"{state}, real mode"
-
-    def roots(self, ram_end: int) -> tuple[int, ...]:
-        """None: see above."""
-        return ()
 
 
 def cpu_states(notes: Sequence[Note]) -> tuple[CpuState, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...dumps.base import Note
+from ..usual import WithoutTables
 
 _NT_PRSTATUS = 1
 _SIZE = 376
@@ -19,9 +20,7 @@ _REGISTERS = struct.Struct("<112x5Q")
 _UPPER_HALF = 1 << 63
 
 
-class CpuState(NamedTuple):
-    """What says where one vCPU is."""
-
+class _Registers(NamedTuple):
     number: int
     pc: int
     ra: int
@@ -29,14 +28,11 @@ class CpuState(NamedTuple):
     gp: int
     tp: int
 
-    @property
-    def known(self) -> bool:
-        """False: the note has no register that tells how addresses are translated."""
-        return False
 
-    @property
-    def paging(self) -> None:
-        """None: likewise."""
+class CpuState(WithoutTables, _Registers):
+    """What says where one vCPU is."""
+
+    __slots__ = ()
 
     @property
     def registers(self) -> dict[str, int]:
@@ -52,10 +48,6 @@ class CpuState(NamedTuple):
     def mode(self) -> str:
         """As far as addresses tell: the kernel's are in the upper half."""
         return "kernel" if self.pc & _UPPER_HALF else "user mode or firmware"
-
-    def roots(self, ram_end: int) -> tuple[int, ...]:
-        """None: see above."""
-        return ()
 
 
 def cpu_states(notes: Sequence[Note]) -> tuple[CpuState, ...]:
