@@ -9,7 +9,7 @@ types that both fit, but are not the same.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ...symbols.btf import Btf, Kind
 from ..shape import Shape, Variable, Wrap
@@ -77,9 +77,18 @@ class Finder:
             if shapes:
                 alike = len({self._essence(shape) for shape in shapes}) == 1
                 best = max(shapes, key=_lengths)
-                doubtful = not kernels & self._seen and _is_lost(best, place)
+                doubtful = _is_lost(best, place) and (
+                    not kernels & self._seen or self._is_another(alternatives, near, place)
+                )
                 return best if alike and not doubtful else None
         return None
+
+    def _is_another(
+        self, alternatives: Sequence[tuple[Expression, int]], near: list[Expression], place: Place
+    ) -> bool:
+        """Whether other kernels have what would fill the room: stable series change types, too."""
+        others = (self._resolve(each, place) for each, _ in alternatives if each not in near)
+        return any(shape is not None and not _is_lost(shape, place) for shape in others)
 
     def _resolve(self, expression: Expression, place: Place) -> Shape | None:
         return resolve(expression, self._names, place, self._read)
