@@ -126,6 +126,9 @@ def _find(target: Target, which: Which) -> tuple[Apt, str]:
     if which == "development":
         newest = development_release(target.debian)
         return newest, _release(newest, meta)
+    if which == "older":
+        before = previous_release(target.debian)
+        return before, _release(before, meta)
     if which in ("other", "lpa2", "16k"):
         default = _series(_release(own, target.kernels["default"])) if which == "other" else None
         for packages, release in _every_series(target, meta):

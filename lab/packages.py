@@ -25,8 +25,8 @@ CACHE = Path(__file__).parent / "cache"
 _INDEX_SECONDS = 24 * 3600
 #: Debian's releases, and what came after each.
 _NEXT = {"bookworm": "trixie"}
-#: Those with one kernel series only, and what came before each.
-_PREVIOUS = {"trixie": "bookworm", "forky": "trixie", "sid": "trixie"}
+#: What came before each.
+_PREVIOUS = {"bookworm": "bullseye", "trixie": "bookworm", "forky": "trixie", "sid": "trixie"}
 _BACKPORTS = {name: f"{name}-backports" for name in ("bookworm", "trixie")}
 #: The release that never comes out, which has the newest kernels, in place of any other.
 _DEVELOPMENT = dict.fromkeys(("bookworm", "trixie", "forky", "sid"), "sid")

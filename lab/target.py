@@ -13,11 +13,12 @@ from typing import Literal
 Arch = Literal["x86_64", "aarch64", "s390x", "ppc64le", "i386", "riscv64"]
 # "direct": QEMU puts the kernel into memory and starts it there.
 Firmware = Literal["ovmf", "seabios", "edk2", "slof", "opensbi", "direct"]
-# Which kernel of an architecture: the one that Debian installs, one of another series, one
-# that can have 52-bit addresses, that of the development release, one with larger pages, one
-# without PAE, ones that the lab builds, Ubuntu's. Where each comes from is in lab/kernels.py.
+# Which kernel of an architecture: the one that Debian installs, one of another series, that of
+# the release before, one that can have 52-bit addresses, that of the development release, one
+# with larger pages, one without PAE, ones that the lab builds, Ubuntu's. Where each comes from
+# is in lab/kernels.py.
 Which = Literal[
-    "default", "other", "lpa2", "development", "16k", "nopae", "odd", "odd-types",
+    "default", "other", "older", "lpa2", "development", "16k", "nopae", "odd", "odd-types",
     "ubuntu", "ubuntu-newer",
 ]  # fmt: skip
 
@@ -164,6 +165,7 @@ _AARCH64 = Target(
         "default": "linux-image-cloud-arm64",
         "lpa2": "linux-image-cloud-arm64",
         "development": "linux-image-cloud-arm64",
+        "older": "linux-image-cloud-arm64",
         "16k": "linux-image-arm64-16k",
     },
     without_debug=("16k", "development"),

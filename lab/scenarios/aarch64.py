@@ -124,6 +124,12 @@ _MORE = (
         formats=_BOTH,
     ),
     _more(
+        "arm64-older",
+        "the series of the release before, whose struct pages lie elsewhere",
+        kernel="older",
+        formats=_BOTH,
+    ),
+    _more(
         "arm64-el2-left",
         "started in EL2, which a CPU without VHE makes the kernel leave",
         options=_EL2,
