@@ -98,6 +98,7 @@ class Kernel:
     levels: int = 4
     cbit: int = 0
     old_names: bool = False
+    old_pages: bool = False
     static_vmcoreinfo: bool = False
     fred: bool = False
     vmcoreinfo_page: int = 0x100000
@@ -272,9 +273,17 @@ class Guest:
         for start in range(0, ram // PAGE * 64, PMD):
             paddr = kernel.memory_map_page + start
             self.map(kernel.root, kernel.memory_map + start, paddr, kernel, spare + 0x2000, level=2)
-        for pfn in range(kernel.text_paddr // PAGE, (kernel.text_paddr + RODATA) // PAGE):
+        self.struct_pages(kernel, RODATA)
+
+    def struct_pages(self, kernel: Kernel, size: int) -> None:
+        """The struct pages of so much of the image, as of reserved memory."""
+        for pfn in range(kernel.text_paddr // PAGE, (kernel.text_paddr + size) // PAGE):
             at, vaddr = kernel.memory_map_page + pfn * 64, kernel.memory_map + pfn * 64
-            page = struct.pack("<3Q24xii8x", 1 << 12 | 1 << 62, vaddr + 8, vaddr + 8, -1, 1)
+            flags = 1 << 12 | 1 << 62
+            if kernel.old_pages:
+                page = struct.pack("<Q16xii2Q16x", flags, -1, 1, vaddr + 32, vaddr + 32)
+            else:
+                page = struct.pack("<3Q24xii8x", flags, vaddr + 8, vaddr + 8, -1, 1)
             self.write(at, page)
 
     def _tables(self, kernel: Kernel) -> None:

@@ -72,6 +72,17 @@ def test_without_vmlinux_page_tables_and_vmcoreinfo_answer(name: str, tmp_path: 
     assert_found(find(guest, None, tmp_path), kernel)
 
 
+@pytest.mark.parametrize("old", [False, True], ids=["4.18", "before"])
+def test_struct_pages_of_any_version_are_known(old: bool, tmp_path: Path) -> None:
+    guest, kernel, held = Guest(), Kernel(old_pages=old), []
+    guest.boot(kernel)
+    for pages in (0, 4 * MIB):
+        guest.struct_pages(kernel, pages)
+        evidence = find(guest, None, tmp_path).evidence
+        held += [each.held for each in evidence if each.name == "memory_map"]
+    assert held == [False, True]
+
+
 def test_user_mode_with_page_table_isolation(tmp_path: Path) -> None:
     """The user half of the pair maps only the entry text; its even neighbour is the kernel's."""
     kernel = Kernel()

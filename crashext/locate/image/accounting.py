@@ -10,7 +10,6 @@ kernel accounts only for the memory that was set aside for it.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -23,9 +22,9 @@ from .kernel_memory import own_tables
 
 DIRECT_MAP, MEMORY_MAP = "direct_map", "memory_map"
 _PLACES, _OWN_PAGES, _OTHER_PAGES, _FEWEST = 10, 6, 6, 3
-#: include/linux/mm_types.h, by the width of a pointer: flags, lru, ..., _mapcount, _refcount;
-#: and its size in distributions and small kernels.
-_STRUCT_PAGE = {8: "QQQ24xii", 4: "III12xii"}
+#: include/linux/mm_types.h, by the width of a pointer: where lru is behind flags, and _mapcount
+#: with _refcount behind it, since 4.18 and before; and its size in distributions and small kernels.
+_LRU_AND_COUNTS = {8: ((8, 48), (32, 24)), 4: ((4, 24), (20, 12))}
 _STRUCT_PAGE_SIZES = {8: (64, 56), 4: (32, 40)}
 
 
@@ -103,16 +102,20 @@ class _StructPages(NamedTuple):
     def is_reserved(self, paddr: int) -> bool | None:
         """Whether it is as __init_single_page and reserving the page left it.
 
-        ``lru``, behind ``flags``, points at itself, ``_mapcount`` is -1 and ``_refcount`` 1.
+        ``lru`` points at itself, ``_mapcount`` is -1 and ``_refcount`` 1.
         """
-        arch, at = self.context.arch, self.place(paddr)
-        layout = struct.Struct("<>"[arch.byte_order == "big"] + _STRUCT_PAGE[arch.word])
-        data = None if at is None else self.context.memory.get(at, layout.size)
+        order, word, at = self.context.arch.byte_order, self.context.arch.word, self.place(paddr)
+        forms = _LRU_AND_COUNTS[word]
+        size = max(counts + 8 for _, counts in forms)
+        data = None if at is None else self.context.memory.get(at, size)
         if data is None:
             return None
-        flags, following, previous, mapcount, refcount = layout.unpack(data)
-        lru = self._vaddr(paddr) + arch.word
-        return bool(flags) and following == previous == lru and (mapcount, refcount) == (-1, 1)
+        once = b"\xff" * 4 + (1).to_bytes(4, order)
+        return any(data[:word]) and any(
+            data[lru : lru + 2 * word] == (self._vaddr(paddr) + lru).to_bytes(word, order) * 2
+            and data[counts : counts + 8] == once
+            for lru, counts in forms
+        )
 
 
 def _memory_map(context: Context, image: Image, tables: AddressSpace) -> Evidence:
