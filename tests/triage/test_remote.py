@@ -80,10 +80,10 @@ def test_a_server_that_only_fails_is_said_after_a_bounded_number_of_tries(
 
 def test_a_slow_server_is_given_up(web: tuple[str, Faults, Path]) -> None:
     url, faults, _ = web
-    faults.delay = 5.0
+    faults.delay = 60.0
     start = time.monotonic()
     row = row_of(f"{url}/ovmf-kaslr.elf", Limits(seconds=1))
-    assert row.failure == "limit" and time.monotonic() - start < 4
+    assert row.failure == "limit" and time.monotonic() - start < 30
 
 
 @pytest.mark.parametrize("after", [2, 3])

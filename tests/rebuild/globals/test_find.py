@@ -178,9 +178,9 @@ def test_series(release: str, series: tuple[int, int]) -> None:
 
 
 def test_the_table_that_is_shipped() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     shipped = table()
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     assert len(shipped) > 10_000
     assert seconds < 0.3, "ten times what it takes"
     for name in shipped:
