@@ -27,6 +27,13 @@ USER, PASSWORD = "operator", "correct"
 
 
 class _Server(asyncssh.SSHServer):  # type: ignore[misc, name-defined]
+    dropped = 0  # connections from the next one on
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:  # type: ignore[name-defined]
+        if _Server.dropped:
+            _Server.dropped -= 1
+            conn.abort()
+
     def password_auth_supported(self) -> bool:
         return True
 
@@ -99,6 +106,14 @@ def test_what_is_not_there_and_who_may_not_ask_is_said(
     assert row.failure == "unreadable" and PASSWORD not in row.reason and "wrong" not in row.reason
 
 
+def test_a_connection_that_is_dropped_is_made_again(place: tuple[str, Path]) -> None:
+    """As sshd does with those beyond its MaxStartups."""
+    url, folder = place
+    _Server.dropped = 2
+    assert facts(f"{url}/{NAMES[0]}") == facts(str(folder / NAMES[0]))
+    assert _Server.dropped == 0
+
+
 def test_repaired_dumps_are_written_beside_them(
     place: tuple[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,7 +121,7 @@ def test_repaired_dumps_are_written_beside_them(
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     run(["triage", "--json", "--repair", *(f"{url}/{name}" for name in NAMES)])
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {row["repaired"] for row in rows} == {"beside"}, rows
+    assert {row["repaired"] for row in rows} == {"beside"}, [row["reason"] for row in rows]
     for row in rows:
         made = folder / row["repaired_to"].rpartition("/")[2]
         assert row_of(str(made)).verdict == "openable"

@@ -27,6 +27,7 @@ _MARKS = ("ETag", "etag", "LastModified", "Last-Modified", "mtime", "last_modifi
 """What the file systems of fsspec call that which tells one content from another."""
 _PACKAGES = "pip install 'qemufix[fleet]' has what HTTP, S3 and SSH need"
 _NEVER = (FileNotFoundError, PermissionError, IsADirectoryError, NotImplementedError, ImportError)
+_REFUSED = ("AuthenticationException", "BadHostKeyException")  # paramiko's: again is an attack
 _AGAIN = (408, 412, 416, 425, 429)  # HTTP: of 4xx those that another moment may answer otherwise
 
 
@@ -52,12 +53,12 @@ def file_system(url: str) -> tuple[Any, str]:
 
         fs, path = url_to_fs(url)
     except ImportError as error:
-        raise UnreadableDump(f"can't be reached: {error} ({_PACKAGES})", path=url) from None
+        raise UnreadableDump(f"can't be reached: {error} ({_PACKAGES})", path=url) from error
     except Exception as error:  # of some it connects here, and each has its own
         if isinstance(error, MemoryError):
             raise
         why = str(error) or type(error).__name__
-        raise UnreadableDump(f"can't be reached: {why}", path=url) from None
+        raise UnreadableDump(f"can't be reached: {why}", path=url) from error
     return fs, path
 
 
@@ -75,7 +76,7 @@ class RemoteFile(Source):
         """
         self.path, self.budget = url, budget
         self._meter, self._limits = meter, limits
-        self._fs, self._name = file_system(url)
+        self._fs, self._name = self._tried(partial(file_system, url), None)
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._next = self._ahead = 0
         self._lock = Lock()
@@ -162,6 +163,8 @@ class RemoteFile(Source):
             except Exception as error:
                 self._meter.count(0)
                 if number + 1 == self._limits.tries or not _may_pass(error):
+                    if isinstance(error, UnreadableDump):
+                        raise
                     what = str(error) or type(error).__name__
                     raise self._lost(f"can't read: {what}", offset) from None
             time.sleep(_PAUSE * 2**number)
@@ -184,6 +187,9 @@ def _may_pass(error: Exception) -> bool:
     """Whether the same request may be answered another time."""
     if isinstance(error, MemoryError):
         raise error
+    if isinstance(error, UnreadableDump):  # it could not be connected to
+        cause = error.__cause__
+        return not isinstance(cause, (*_NEVER, ValueError)) and type(cause).__name__ not in _REFUSED
     status = getattr(error, "status", None)
     if isinstance(status, int) and 400 <= status < 500:
         return status in _AGAIN
