@@ -168,7 +168,7 @@ _AARCH64 = Target(
         "older": "linux-image-cloud-arm64",
         "16k": "linux-image-arm64-16k",
     },
-    without_debug=("16k", "development"),
+    without_debug=("16k",),
     symbols=(
         *("swapper_pg_dir", "idmap_pg_dir", "init_pg_dir", "tramp_pg_dir", "reserved_pg_dir"),
         *("memstart_addr", "kimage_voffset", "vabits_actual", "vectors", "_sdata"),
@@ -210,7 +210,6 @@ _S390X = Target(
     console="ttysclp0",
     firmware="direct",
     kernels={"default": "linux-image-s390x", "development": "linux-image-s390x"},
-    without_debug=("development",),
     symbols=("swapper_pg_dir", "invalid_pg_dir", "__kaslr_offset", "S390_lowcore", "lowcore_ptr"),
     registers={
         "ip": Register(r"\bPSW=mask [0-9a-f]+ addr ([0-9a-f]+)"),
@@ -236,7 +235,6 @@ _PPC64LE = Target(
         "default": "linux-image-powerpc64le",
         "development": "linux-image-powerpc64le",
     },
-    without_debug=("development",),
     symbols=(
         *("swapper_pg_dir", "kernstart_addr", "memstart_addr", "__pte_index_size", "cur_cpu_spec"),
         *("__pmd_index_size", "__pud_index_size", "__pgd_index_size", "process_tb", "partition_tb"),
@@ -260,7 +258,6 @@ _RISCV64 = Target(
     console="ttyS0",
     firmware="opensbi",
     kernels={"development": "linux-image-riscv64"},
-    without_debug=("development",),
     # Debian 12 has no packages of this architecture.
     built={
         "default": Build(
