@@ -14,13 +14,21 @@ from .drgn_types import named, of_btf, of_drgn, program
 from .kernels import EACH_KERNEL, btf_of, modules_of
 
 pytestmark = pytest.mark.lab
-#: Types that a function has for itself, which drgn does not look up by name.
-LOCAL = 30
+#: One type of so many a function has for itself: drgn does not look it up by name.
+LOCAL = 250
+
+
+def said_of(vmlinux: Path) -> Btf:
+    """The BTF, if it can be all that DWARF is: pahole before 1.24 tells no signs, nor 64 bits."""
+    btf = Btf(btf_of(vmlinux))
+    if not any(btf.type(i).flag for i in btf.ids(Kind.ENUM)):
+        pytest.skip("an older pahole's enumerations have no signs")
+    return btf
 
 
 @EACH_KERNEL
 def test_every_named_type_is_dwarfs(vmlinux: Path) -> None:
-    btf = Btf(btf_of(vmlinux))
+    btf = said_of(vmlinux)
     btf.check()
     prog = program(vmlinux)
     compared, local = 0, 0
@@ -34,12 +42,12 @@ def test_every_named_type_is_dwarfs(vmlinux: Path) -> None:
         assert wanted in [of_btf(btf, i) for i in ids], name
         compared += 1
     assert compared > 10_000
-    assert local < LOCAL
+    assert local * LOCAL < compared
 
 
 @EACH_KERNEL
 def test_questions_by_name(vmlinux: Path) -> None:
-    btf = Btf(btf_of(vmlinux))
+    btf = said_of(vmlinux)
     prog = program(vmlinux)
     for name, path in (("task_struct", "comm"), ("task_struct", "se.vruntime"), ("page", "lru"),
                        ("mm_struct", "pgd"), ("module", "name"), ("kset", "kobj.name"),
@@ -65,13 +73,15 @@ def offset_in_drgn(this: Any, path: str) -> int:
 
 @EACH_KERNEL
 def test_modules(vmlinux: Path) -> None:
-    base = Btf(btf_of(vmlinux))
-    for data in modules_of(vmlinux):
+    base, modules = Btf(btf_of(vmlinux)), modules_of(vmlinux)
+    if not any(modules):
+        pytest.skip("modules have types since 5.11")
+    for data in modules:
         btf = Btf(data, base)
         btf.check()
         assert 0 < len(btf) < len(base)
         assert btf.sizeof("task_struct") == base.sizeof("task_struct")
         for i in range(btf.first, btf.end):
             btf.type(i)
-    names = {f.name for data in modules_of(vmlinux) for f in Btf(data, base).functions()}
+    names = {f.name for data in modules for f in Btf(data, base).functions()}
     assert "virtblk_probe" in names
