@@ -11,25 +11,16 @@ import pytest
 from crashext.symbols.btf import Btf, Kind
 
 from .drgn_types import named, of_btf, of_drgn, program
-from .kernels import EACH_KERNEL, btf_of, modules_of
+from .kernels import EACH_KERNEL, LOCAL, btf_of, modules_of, needs_signs
 
 pytestmark = pytest.mark.lab
-#: One type of so many a function has for itself: drgn does not look it up by name.
-LOCAL = 250
-
-
-def said_of(vmlinux: Path) -> Btf:
-    """The BTF, if it can be all that DWARF is: pahole before 1.24 tells no signs, nor 64 bits."""
-    btf = Btf(btf_of(vmlinux))
-    if not any(btf.type(i).flag for i in btf.ids(Kind.ENUM)):
-        pytest.skip("an older pahole's enumerations have no signs")
-    return btf
 
 
 @EACH_KERNEL
 def test_every_named_type_is_dwarfs(vmlinux: Path) -> None:
-    btf = said_of(vmlinux)
+    btf = Btf(btf_of(vmlinux))
     btf.check()
+    needs_signs(btf)
     prog = program(vmlinux)
     compared, local = 0, 0
     for name, ids in named(btf).items():
@@ -47,7 +38,8 @@ def test_every_named_type_is_dwarfs(vmlinux: Path) -> None:
 
 @EACH_KERNEL
 def test_questions_by_name(vmlinux: Path) -> None:
-    btf = said_of(vmlinux)
+    btf = Btf(btf_of(vmlinux))
+    needs_signs(btf)
     prog = program(vmlinux)
     for name, path in (("task_struct", "comm"), ("task_struct", "se.vruntime"), ("page", "lru"),
                        ("mm_struct", "pgd"), ("module", "name"), ("kset", "kobj.name"),
@@ -74,7 +66,7 @@ def offset_in_drgn(this: Any, path: str) -> int:
 @EACH_KERNEL
 def test_modules(vmlinux: Path) -> None:
     base, modules = Btf(btf_of(vmlinux)), modules_of(vmlinux)
-    if not any(modules):
+    if not modules:
         pytest.skip("modules have types since 5.11")
     for data in modules:
         btf = Btf(data, base)

@@ -12,7 +12,7 @@ import pytest
 from crashext.rebuild.globals import globals_of
 from crashext.rebuild.globals.expression import Expression, Length
 from crashext.rebuild.globals.names import Names
-from crashext.rebuild.globals.table import Table
+from crashext.rebuild.globals.table import Source, Table, series_of, table
 from crashext.rebuild.shape import Shape, Variable
 from lab.debug_kernel import DebugKernel
 from lab.global_table import collect, merge
@@ -24,10 +24,12 @@ CRASH = {
     *("node_states", "pageflag_names", "softirq_vec", "swap_info", "sys_call_table"),
     *("taint_flags", "task_state_array", "vm_node_stat", "vm_zone_stat"),
 }
+#: Of the series that the table was made from.
 KERNELS = sorted(
     path
-    for pattern in ("vmlinux-*-cloud-amd64", "vmlinux-*-cloud-arm64")
+    for arch, pattern in (("x86_64", "vmlinux-*-cloud-amd64"), ("aarch64", "vmlinux-*-cloud-arm64"))
     for path in CACHE.glob(pattern)
+    if Source(arch, series_of(path.name.partition("-")[2])) in table().sources
 )
 
 pytestmark = [
