@@ -13,6 +13,12 @@ from crashext.locate.memory import PAGE_SIZE, PhysMemory
 from .guest import Guest
 
 
+def context_of(guest: Guest, name: str) -> Context:
+    dump, arch = guest.dump(), crashext.arch.architecture_of(name)
+    assert arch is not None
+    return Context(dump, PhysMemory(dump.read), arch)
+
+
 def test_no_page_is_looked_at_twice() -> None:
     """The second time it would be like another and count against the image."""
     dump = Guest().dump()
@@ -34,9 +40,7 @@ def test_entry_code_with_padding_behind_it_is_a_kernel_s_start() -> None:
     )
     for place in (place for pages in code for place in pages):
         guest.write(place, chance.randbytes(PAGE_SIZE))
-    dump, arch = guest.dump(), crashext.arch.architecture_of("x86_64")
-    assert arch is not None
-    context = Context(dump, PhysMemory(dump.read), arch)
+    context = context_of(guest, "x86_64")
     for _ in range(100):
         assert filled(context, text_places(context, start)).held
         assert not is_hollow(context, start)
@@ -48,9 +52,7 @@ def test_the_freed_head_of_an_arm64_image_counts_for_nothing() -> None:
     guest, chance, start = Guest(), Random(1), 0x2000000
     for place in range(start + (64 << 10), start + (1 << 20), PAGE_SIZE):
         guest.write(place, chance.randbytes(PAGE_SIZE))
-    dump, arch = guest.dump(), crashext.arch.architecture_of("aarch64")
-    assert arch is not None
-    context = Context(dump, PhysMemory(dump.read), arch)
+    context = context_of(guest, "aarch64")
     for _ in range(500):
         assert filled(context, text_places(context, start)).held
         assert not is_hollow(context, start)

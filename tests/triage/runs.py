@@ -31,6 +31,15 @@ def seen(
     return rows, known
 
 
+#: What depends on the place of a dump.
+_COST = ("url", "identity", "bytes_read", "requests", "seconds")
+
+
+def facts(row: Row) -> dict[str, object]:
+    """What is the same wherever the dump lies."""
+    return {name: value for name, value in row._asdict().items() if name not in _COST}
+
+
 def lasting(rows: list[Row]) -> list[Row]:
     """What is the same each time; a search looks into pages that it draws by chance, too."""
     return sorted(row._replace(seconds=0.0, bytes_read=0, requests=0) for row in rows)

@@ -20,9 +20,9 @@ from crashext.triage.places import remote
 from crashext.triage.places.find import find
 from crashext.triage.places.meter import Meter
 from crashext.triage.places.remote import RemoteFile, identity_of
-from crashext.triage.row import Row
 from crashext.triage.work import examine, row_of
 
+from .runs import facts
 from .server import Faults, serving
 
 pytest.importorskip("fsspec")
@@ -30,7 +30,6 @@ pytest.importorskip("aiohttp")
 
 ROOT = Path(__file__).parents[2]
 SAMPLES, DUMPS = ROOT / "sample_dumps", ROOT / "lab" / "dumps"
-COST = ("url", "identity", "bytes_read", "requests", "seconds")  # what depends on the place
 
 
 @pytest.fixture
@@ -40,10 +39,6 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, 
         shutil.copy(SAMPLES / name, tmp_path)
     with serving(tmp_path) as (url, faults):
         yield url, faults, tmp_path
-
-
-def facts(row: Row) -> dict[str, object]:
-    return {name: value for name, value in row._asdict().items() if name not in COST}
 
 
 @pytest.mark.parametrize("name", ["ovmf-kaslr.elf", "ovmf-kaslr.kdump", "panicked.flat"])

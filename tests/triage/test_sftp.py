@@ -17,12 +17,13 @@ from crashext.triage.places import remote
 from crashext.triage.places.find import find
 from crashext.triage.work import children, row_of
 
+from .runs import facts
+
 asyncssh = pytest.importorskip("asyncssh")
 pytest.importorskip("paramiko")
 
 SAMPLES = Path(__file__).parents[2] / "sample_dumps"
 NAMES = ("ovmf-kaslr.elf", "ovmf-kaslr.kdump", "panicked.flat")
-COST = ("url", "identity", "bytes_read", "requests", "seconds")  # what depends on the place
 USER, PASSWORD = "operator", "correct"
 
 
@@ -77,10 +78,6 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(conf, "sftp", {"username": USER, "password": PASSWORD})
 
 
-def facts(url: str) -> dict[str, object]:
-    return {name: value for name, value in row_of(url)._asdict().items() if name not in COST}
-
-
 def test_a_folder_s_dumps_are_found_and_their_rows_are_those_of_local_ones(
     place: tuple[str, Path],
 ) -> None:
@@ -88,7 +85,7 @@ def test_a_folder_s_dumps_are_found_and_their_rows_are_those_of_local_ones(
     found = [item.url for item in find([f"{url}/"], pytest.fail)]
     assert sorted(found) == sorted(f"{url}/{path.name}" for path in folder.iterdir())
     for each in found:
-        assert facts(each) == facts(str(folder / each.rpartition("/")[2]))
+        assert facts(row_of(each)) == facts(row_of(str(folder / each.rpartition("/")[2])))
 
 
 def test_what_is_not_there_and_who_may_not_ask_is_said(
@@ -108,7 +105,7 @@ def test_a_connection_that_is_dropped_is_made_again(place: tuple[str, Path]) -> 
     """As sshd does with those beyond its MaxStartups."""
     url, folder = place
     _Server.dropped = 2
-    assert facts(f"{url}/{NAMES[0]}") == facts(str(folder / NAMES[0]))
+    assert facts(row_of(f"{url}/{NAMES[0]}")) == facts(row_of(str(folder / NAMES[0])))
     assert _Server.dropped == 0
 
 

@@ -124,14 +124,14 @@ def phys_offset_of(va_bits: int, memstart: int) -> int:
 def vmemmap_starts(va_bits: int, paging: Paging) -> tuple[int, ...]:
     """VMEMMAP_START where no VMCOREINFO tells: of 6.9 and later, of 5.11, of 5.4.
 
-    asm/memory.h; it spans the linear map only. With 6.9 it ends 1 GiB below the top; with 5.11
-    it is as far from the top as it were if it went on to there; before, it ends 2 MiB below.
+    asm/memory.h. It has room for the linear map, and ends 1 GiB below the top since 6.9, 2 MiB
+    below it before 5.11; in between it starts where one for all addresses would.
     """
     shift = paging.page_size.bit_length() - 1 - (STRUCT_PAGE_SIZE.bit_length() - 1)
     linear = (1 << va_bits) - (1 << (min(va_bits, 48) - 1))
     size = linear >> shift
     starts = (-(1 << 30) - size, -(1 << (va_bits - shift)), -(2 << 20) - size)
-    return starts[0] & MASK64, starts[1] & MASK64, starts[2] & MASK64
+    return tuple(start & MASK64 for start in starts)
 
 
 def memory_map_base(vmemmap: int, memstart: int, paging: Paging) -> int:

@@ -35,6 +35,7 @@ helper\tstruct twice
 changed\tint\t1\tstruct pair\t2
 renamed\tstruct pair\t1\tpair_t\t2
 turned\t*struct pair\t1
+backported\t*struct pair\t1\t[25]struct pair\t2
 elsewhere\tint\t4
 disputed\tint\t4\tstruct pair\t1
 longer\t[2]int\t1\t[3]int\t2
@@ -166,6 +167,12 @@ def test_a_pointer_with_room_for_what_it_points_to() -> None:
     assert found("turned", 200) == (("pointer",), "pair")  # the table has this very series
     assert found("turned", 8, release="6.20") == (("pointer",), "pair")
     assert found("turned", 200, release="6.20") is None
+
+
+def test_a_pointer_with_room_for_what_other_kernels_have() -> None:
+    """Stable series change types, too: 6.12.95 of arm64 has 6.1's array ``reserved_mem``."""
+    assert found("backported", 8) == (("pointer",), "pair")
+    assert found("backported", 200) is None
 
 
 @pytest.mark.parametrize(
