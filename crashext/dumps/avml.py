@@ -17,7 +17,7 @@ from .codecs import CodecMissing, DecodeError, library, snappy_length
 from .lime import HEADER, LimeHeader, read_header
 from .magic import AVML
 from .pieces import Pieces, PiecesDump
-from .source import Source
+from .source import ReadAhead, Source
 
 _VERSION = 2
 
@@ -37,7 +37,7 @@ class _Unpacked(BlockSource):
         """Unpack some chunks, whose checksums have to be right."""
         at, end = block.place, block.place + block.packed
         while at < end:
-            kind, size = _head(self._inner, at)
+            kind, size = _kind(self._inner.pread(at, _HEAD))
             if kind in (_COMPRESSED, _PLAIN):
                 yield _unpack(self._inner.pread(at, _HEAD + size))
             at += _HEAD + size
@@ -84,6 +84,7 @@ class _Walk:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._headers = ReadAhead(source)
         self._work = source.work("going over the chunks")
         self._image = 0  # bytes of it so far
         self.pieces = Pieces(source)
@@ -113,7 +114,7 @@ class _Walk:
 
     def _trailer(self, place: int, begin: int) -> bool:
         """Whether the length of the stream is there, which has to be right."""
-        raw = self._source.pread(place, 8)
+        raw = self._headers(place, 8)
         if len(raw) == 8 and int.from_bytes(raw, "little") != place - begin:
             said = int.from_bytes(raw, "little")
             raise self._corrupt(f"{said} bytes instead of the {place - begin} there are", place)
@@ -124,7 +125,7 @@ class _Walk:
         done, first, before = 0, place, 0
         while done < size and place < self._source.size:
             self._work.spend(2)
-            kind, length = _head(self._source, place)
+            kind, length = _kind(self._headers(place, _HEAD))
             if place + _HEAD + length > self._source.size:
                 break
             done += self._unpacked_size(kind, length, place)
@@ -154,7 +155,7 @@ class _Walk:
             size = length - _CHECKSUM
         elif kind == _COMPRESSED:
             try:
-                size = snappy_length(self._source.pread(at, 5))
+                size = snappy_length(self._headers(at, 5))
             except DecodeError as error:
                 raise self._corrupt(str(error), place) from None
         else:
@@ -167,7 +168,6 @@ class _Walk:
         return CorruptDump(f"snappy: {problem}", path=self._source.path, offset=place)
 
 
-def _head(source: Source, place: int) -> tuple[int, int]:
-    """Kind of the chunk at ``place``, and how many bytes follow its header."""
-    head = source.pread(place, _HEAD)
+def _kind(head: bytes) -> tuple[int, int]:
+    """Kind of the chunk that begins so, and how many bytes follow its header."""
     return (head[0], int.from_bytes(head[1:], "little")) if len(head) == _HEAD else (0, 1 << 24)

@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from ..errors import CorruptDump
 from .block_cache import PIECE, BlockCache
-from .source import Source, SourceReader, Window
+from .source import ReadAhead, Source, SourceReader, Window
 
 _XZ_HEADER = 12
 _FRAME, _STEP = 8, 2  # steps of work that finding a frame takes, and a block in it
@@ -192,10 +192,10 @@ def _frames(source: Source) -> Iterator[Block]:
     """The frames by walking their block headers (RFC 8878); size -1 where it isn't told."""
     import zstandard
 
-    place, work = 0, source.work("finding its frames")
+    place, work, head_at = 0, source.work("finding its frames"), ReadAhead(source)
     while place < source.size:
         work.spend(_FRAME)
-        head = source.pread(place, 18)
+        head = head_at(place, 18)
         if head[:4] in _SKIPPABLE:
             place += 8 + int.from_bytes(head[4:8], "little")
             continue
@@ -208,7 +208,7 @@ def _frames(source: Source) -> Iterator[Block]:
         last = False
         while not last:
             work.spend(_STEP)
-            header = int.from_bytes(source.pread(at, 3), "little")
+            header = int.from_bytes(head_at(at, 3), "little")
             last = bool(header & 1) or at >= source.size
             at += 3 + (1 if header >> 1 & 3 == 1 else header >> 3)
         at += 4 if facts.has_checksum else 0

@@ -267,6 +267,25 @@ class SourceReader(io.RawIOBase):
         return len(data)
 
 
+class ReadAhead:
+    """Headers of a few bytes, most of them close to one another, read a page at a time.
+
+    A system call for each takes a microsecond on one machine and fifteen on another.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._start, self._page = 0, b""
+
+    def __call__(self, offset: int, size: int) -> bytes:
+        """``size`` bytes from ``offset``, fewer at the end of the image."""
+        at = offset - self._start
+        if not 0 <= at <= len(self._page) - size:
+            self._start, at = offset, 0
+            self._page = self._source.pread(offset, max(size, _SAMPLE))
+        return self._page[at : at + size]
+
+
 def _open(path: str) -> int:
     try:
         if os.path.realpath(path) == "/proc/kcore":

@@ -154,20 +154,22 @@ def _tell(source: Source, cached: Entry) -> None:
 
 def _fill(output: BinaryIO, chunks: Iterator[Chunk], allowance: Allowance, whole: bool) -> bool:
     """Write the image, zeros as holes; returns whether all of it is there."""
-    written = 0
+    written = length = place = 0
     for data, error in chunks:
         for at in range(0, len(data), len(_HOLE)):
             piece = data[at : at + len(_HOLE)]
-            if _HOLE.startswith(piece):
-                output.seek(len(piece), os.SEEK_CUR)
-            else:
+            if not _HOLE.startswith(piece):
+                if place != length:
+                    output.seek(length)
                 output.write(piece)
+                place = length + len(piece)
                 written += len(piece)
-        allowance.check(written, output.tell())
+            length += len(piece)
+        allowance.check(written, length)
         if error:
             whole = False
             break
-    output.truncate(output.tell())
+    output.truncate(length)
     return whole
 
 
