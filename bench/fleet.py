@@ -18,6 +18,7 @@ DUMPS = Path("lab/dumps")
 GUEST = "ovmf-kaslr"
 TIB = 1 << 40
 _BLOCK = 4096
+_WRITTEN = 1 << 15  # descriptors: more than are looked at to see that a file is whole
 
 
 def triage_overhead() -> Iterator[Figure]:
@@ -40,7 +41,7 @@ def triage_scaling() -> Iterator[Figure]:
 def triage_reads() -> Iterator[Figure]:
     """Of a guest's dump as it is, and made 1 TiB large (sparse)."""
     with tempfile.TemporaryDirectory() as folder:
-        for suffix, widen, most in (("elf", widen_elf, 32), ("kdump", widen_kdump, 96)):
+        for suffix, widen, most in (("elf", widen_elf, 32), ("kdump", widen_kdump, 32)):
             small, large = (DUMPS / f"{GUEST}.{suffix}").resolve(), Path(folder) / f"tib.{suffix}"
             widen(small, large)
             for path, what in ((small, "512 MiB of RAM"), (large, "1 TiB")):
@@ -84,21 +85,28 @@ def widen_elf(source: Path, target: Path) -> None:
 
 
 def widen_kdump(source: Path, target: Path) -> None:
-    """Let memory end at 1 TiB: bitmaps of 32 MiB each, with one page more at their end."""
-    with source.open("rb") as file, target.open("wb") as out:
+    """Add untouched memory from 4 GiB to 1 TiB: two bitmaps of 32 MiB, 6 GiB of descriptors.
+
+    Of those only the last are written, as all would be; the others are a hole in the file.
+    """
+    with source.open("rb") as file:
         headers = bytearray(file.read(_BLOCK))
         sub_blocks, blocks = struct.unpack_from("<II", headers, 432)
         headers += file.read(sub_blocks * _BLOCK)
         bitmaps = [file.read(blocks * _BLOCK // 2) for _ in range(2)]
         count = sum(map(int.bit_count, bitmaps[1]))
         table, data = file.read(24 * count), file.read()
-        pages = TIB // _BLOCK
-        added = 2 * (pages // 8) - blocks * _BLOCK + 24
-        struct.pack_into("<II", headers, 436, 2 * (pages // 8) // _BLOCK, pages)
-        struct.pack_into("<Q", headers, _BLOCK + 96, pages)
+    pages, low = TIB // _BLOCK, (4 << 30) // _BLOCK
+    begin, more = len(headers) + 2 * pages // 8, pages - low
+    moved = 2 * pages // 8 - blocks * _BLOCK + 24 * more
+    struct.pack_into("<II", headers, 436, 2 * (pages // 8) // _BLOCK, pages)
+    struct.pack_into("<Q", headers, _BLOCK + 96, pages)
+    zero = struct.pack("<QIIQ", begin + 24 * (count + more), _BLOCK, 0, 0)
+    with target.open("wb") as out:
         out.write(headers)
         for bitmap in bitmaps:
-            out.write(bitmap.ljust(pages // 8 - 1, b"\0") + b"\x80")
-        descs = [*struct.iter_unpack("<QIIQ", table), struct.unpack_from("<QIIQ", table)]
-        out.writelines(struct.pack("<QIIQ", at + added, *rest) for at, *rest in descs)
-        out.write(data)
+            out.write(bitmap[: low // 8].ljust(low // 8, b"\0") + b"\xff" * (more // 8))
+        descs = struct.iter_unpack("<QIIQ", table)
+        out.writelines(struct.pack("<QIIQ", at + moved, *rest) for at, *rest in descs)
+        out.seek(24 * (more - _WRITTEN), os.SEEK_CUR)
+        out.write(zero * _WRITTEN + data)

@@ -12,6 +12,7 @@ from ..errors import (
     MissingMemory,
 )
 from ..notes import NOTE_SIZE, arch_of_notes, note_named, walk_notes
+from . import outline
 from .base import Dump, Range, Stretch
 from .bitmap import Bitmap
 from .cache import PageCache
@@ -25,6 +26,7 @@ from .kdump_types import (
     KdumpHeader,
     read_header,
 )
+from .outline import Frames
 from .paged import PagedDump
 from .source import Source
 from .tally import Tally
@@ -117,10 +119,10 @@ class KdumpDump(PagedDump):
         pfns = range(max(start // size, self.pfns.start), min(-(-end // size), self.pfns.stop))
         return self._pages.tally(pfns, most << _DESCRIPTORS_FOR_A_PAGE) if pfns else Tally()
 
-    def _runs(self, bitmap: Bitmap) -> Iterator[tuple[int, int]]:
-        """Address ranges of the frames in a bitmap."""
+    def _runs(self, frames: Frames) -> Iterator[tuple[int, int]]:
+        """Address ranges of the frames in a set."""
         work, size = self._source.work("listing its pages"), self.page_size
-        for start, end in bitmap.runs():
+        for start, end in frames.runs():
             work.spend(1)
             yield start * size, end * size
 
@@ -203,7 +205,7 @@ class KdumpDump(PagedDump):
 
     # -- opening
 
-    def _read_bitmaps(self) -> tuple[Bitmap, Bitmap]:
+    def _read_bitmaps(self) -> tuple[Frames, Frames]:
         header, source = self.header, self._source
         size, pages = header.bitmap_bytes, header.max_mapnr
         if size > min(max(source.stored * _MOST_SPARSE, _BELIEVED_BITMAP), _MAX_BITMAP):
@@ -213,6 +215,10 @@ class KdumpDump(PagedDump):
                 path=self.path,
                 offset=header.bitmap_offset,
             )
+        if source.costly and size >= outline.LEAST and header.two_bitmaps and not header.split:
+            frames = outline.outline(source, header)
+            if frames is not None:
+                return frames, frames
         # To cut off what is behind the last page a copy is made.
         source.budget.check(2 * size, f"a page bitmap of {size} bytes", self.path)
         # Counting its bits needs an index, at most as large as an eighth of it.

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from ..budget import Work
 from ..errors import CorruptDump, DumpError, OtherPart, TruncatedPage, UnsupportedDump
-from .bitmap import Bitmap
 from .codecs import COMPRESSION_FLAGS, CodecMissing, DecodeError, codec_of, decoding_steps
 from .kdump_types import PAGE_DESC, KdumpHeader
+from .outline import Frames
 from .source import Source
 from .tally import Tally, spread
 
@@ -41,7 +41,7 @@ class PageTable:
     them, although every part has the whole bitmap.
     """
 
-    def __init__(self, source: Source, header: KdumpHeader, dumped: Bitmap) -> None:
+    def __init__(self, source: Source, header: KdumpHeader, dumped: Frames) -> None:
         self.path = source.path
         self._source = source
         self._header = header

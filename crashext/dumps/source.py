@@ -32,6 +32,7 @@ class Source(ABC):
         start: where in the file it begins, for headers that count from the file's beginning.
         budget: what the open may cost.
         complete: False when the file is cut off.
+        costly: True where reading is dear: over a network.
         flattened: True for makedumpfile's flattened container.
         warnings: what looked odd, a line each.
     """
@@ -42,6 +43,7 @@ class Source(ABC):
     budget: Budget
     start: int = 0
     complete: bool = True
+    costly: bool = False
     flattened: bool = False
     warnings: tuple[str, ...] = ()
 
@@ -223,6 +225,7 @@ class Window(Source):
             self.size = min(size, self.size)
         self.stored = min(inner.stored, self.size)
         self.complete = inner.complete
+        self.costly = inner.costly
         self.warnings = inner.warnings
 
     def pread(self, offset: int, size: int) -> bytes:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.fleet import widen_kdump
 from crashext.budget import Budget
 from crashext.errors import OverBudget, UnreadableDump
 from crashext.triage.limits import Limits
@@ -216,3 +217,16 @@ def test_a_few_ranges_of_a_whole_dump_are_read(name: str, most: int, requests: i
     assert row.verdict == "needs_repair" and row.confidence == "certain"
     assert faults.sent == row.bytes_read <= most << 20, row
     assert row.requests <= requests, row
+
+
+@pytest.mark.lab
+def test_a_terabyte_costs_little_more_than_half_a_gigabyte(tmp_path: Path) -> None:
+    """Of bitmaps of 64 MiB a few parts are read; the row is that of one who read them whole."""
+    name = "panicked.kdump"
+    shutil.copy(DUMPS / name, tmp_path)
+    widen_kdump(DUMPS / name, tmp_path / "tib.kdump")
+    with serving(tmp_path) as (url, _):
+        large, small = row_of(f"{url}/tib.kdump"), row_of(f"{url}/{name}")
+    assert large.verdict == "needs_repair" and large.confidence == "certain"
+    assert facts(large) == facts(row_of(str(tmp_path / "tib.kdump")))
+    assert large.bytes_read <= small.bytes_read + (8 << 20)

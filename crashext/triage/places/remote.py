@@ -68,6 +68,8 @@ class RemoteFile(Source):
     Its content is one: ``changed()`` tells whether the file was another when it was opened.
     """
 
+    costly = True
+
     def __init__(self, url: str, budget: Budget, meter: Meter, limits: Limits) -> None:
         """Ask for the file's size.
 
