@@ -11,6 +11,7 @@ x86_64 writes it as ``phys_base``, arm64 as ``kimage_voffset``, riscv64 as
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
@@ -245,6 +246,8 @@ class Architecture(Protocol):
         placements: the kernel variables that repeat where the image was placed.
         symbols: further symbols that the members below look at.
         image_magic: offset and bytes by which boot loaders know its images; None for none.
+        kernel_code: instructions that stand every few hundred bytes in a kernel's text and that no
+            program may execute; None where the search doesn't need them.
         notes_name_tables: whether the notes of a dump say which page tables a vCPU uses.
         image_resources: by which its kernels say in /proc/iomem where parts of the image lie.
         first_break: the linker's symbol that ``init_mm.brk`` starts as (setup_arch()), "" for none.
@@ -273,6 +276,7 @@ class Architecture(Protocol):
     placements: tuple[str, ...]
     symbols: tuple[str, ...]
     image_magic: tuple[int, bytes] | None
+    kernel_code: re.Pattern[bytes] | None
     notes_name_tables: bool
     image_resources: Resources
     first_break: str

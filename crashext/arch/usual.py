@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
@@ -48,6 +49,7 @@ class Usual:
     first_break = "_end"
     call_entry = ""
     image_magic: tuple[int, bytes] | None = None
+    kernel_code: re.Pattern[bytes] | None = None
     said_placements: tuple[str, ...] = ()
     crash_lacks = ""
     meanings: Mapping[str, str] = MappingProxyType({})

@@ -9,6 +9,7 @@ import os
 import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -61,6 +62,11 @@ class Source(ABC):
         It may raise OSError, and is only for a ``size`` that is harmless.
         """
         return lambda size, offset: self.pread(offset, size)
+
+    @contextmanager
+    def scattered(self) -> Iterator[None]:
+        """While it is open reads are small and far apart: what lies around is not worth it."""
+        yield
 
     def exactly(self, offset: int, size: int, what: str) -> bytes:
         """Return ``size`` bytes from ``offset``, which hold ``what``.

@@ -19,6 +19,7 @@ from .result import Evidence, Location
 
 if TYPE_CHECKING:
     from ..dumps.base import Dump
+    from ..dumps.source import Source
     from .context import Context, Progress
     from .image.image import Image
 
@@ -33,6 +34,8 @@ class How(TypedDict, total=False):
             in a directory, the one that the dump's kernel was built with is taken.
         use_cpu_state: False ignores the vCPU registers of the dump's notes.
         everything: search all of RAM even when the answer is certain already.
+        sparing: the file, where reading it is dear, as over a network: memory is searched where
+            kernels usually are, and all of it only where none is found there that is alive.
         kernel: which of several kernels: "live", "crashed" or the ``id`` of one of
             ``kernels``, which is the same whatever was searched.
         progress: called with a description and the fraction done by long steps.
@@ -41,6 +44,7 @@ class How(TypedDict, total=False):
     vmlinux: str | Sequence[str] | None
     use_cpu_state: bool
     everything: bool
+    sparing: Source | None
     kernel: str | None
     progress: Progress | None
 
@@ -84,6 +88,7 @@ def finding(dump: Dump, **how: Unpack[How]) -> Iterator[Found]:
             memory = PhysMemory(dump.read, arch.byte_order, arch.word)
             use_cpu_state = how.get("use_cpu_state", True)
             context = Context(dump, memory, arch, use_cpu_state=use_cpu_state)
+            context.sparing = how.get("sparing")
             context.progress = how.get("progress") or context.progress
             answers.append(_find(context, stack, how))
             if answers[-1].location.found and context.cpus:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ..arch import notes_of
 from ..arch.base import AddressSpace, Architecture, Cpu, Paging, Proposal, Run
 from ..dumps.base import Dump
+from ..dumps.source import Source
 from ..symbols.vmlinux import Vmlinux
 from .memory import PhysMemory
 
@@ -51,6 +52,8 @@ class Step(NamedTuple):
 class Context:
     """The inputs of one search and what several of its steps share.
 
+    ``sparing`` is the file where reading it is dear, see :class:`crashext.locate.How`;
+    ``swept`` counts the kernels' texts in RAM, once all of it was sampled for such.
     ``progress`` is called with a description and the fraction done (0 to 1) by
     steps that may take longer than a moment. ``refuted`` collects claims that nothing
     in memory bears out. Of physical places: ``hollow`` are those where a kernel's banner
@@ -69,6 +72,8 @@ class Context:
     arch: Architecture
     vmlinux: Vmlinux | None = None
     use_cpu_state: bool = True
+    sparing: Source | None = None
+    swept: int | None = None
     progress: Progress = lambda what, fraction: None
     warnings: list[str] = field(default_factory=list)
     refuted: list[Proposal] = field(default_factory=list)

@@ -6,7 +6,15 @@ from __future__ import annotations
 from ..arch import ARCHITECTURES
 from .context import OWN
 from .image import accounting, body, witnesses
-from .ways import banner, elfcorehdr, image_header, page_tables, vmcoreinfo_memory, vmcoreinfo_note
+from .ways import (
+    banner,
+    elfcorehdr,
+    image_header,
+    near_code,
+    page_tables,
+    vmcoreinfo_memory,
+    vmcoreinfo_note,
+)
 
 #: By what :class:`crashext.locate.result.Step` calls them.
 WAYS = {
@@ -15,6 +23,7 @@ WAYS = {
     OWN: "what only this architecture has",
     banner.SOURCE: "every place in RAM where the banner of the vmlinux given could be",
     vmcoreinfo_memory.SOURCE: "VMCOREINFO texts anywhere in RAM; those that page tables bear out",
+    near_code.SOURCE: "VMCOREINFO texts near a kernel's code, where all of RAM is dear to read",
     elfcorehdr.SOURCE: "the ELF header that a capture kernel was given of the kernel before it",
     image_header.SOURCE: "headers by which boot loaders know kernel images, anywhere in RAM",
 }

@@ -17,7 +17,7 @@ from .image import accounting, body, capture, kaslr
 from .image.checks import verify
 from .image.examine import contradicted, examine, hollow, traces_stand
 from .image.image import Image, fitting, sort_in
-from .ways import CHEAP, FULL, LAST, Way, banner, elfcorehdr, vmcoreinfo_memory
+from .ways import CHEAP, FULL, LAST, SPARING, Way, banner, elfcorehdr, vmcoreinfo_memory
 
 #: Images examined. What a real image can't fail is tested before one takes a place, and
 #: which come first does not depend on where they lie; see :func:`_in_order`.
@@ -34,8 +34,11 @@ def search(context: Context, *, everything: bool = False) -> list[Image]:
     images: list[Image] = []
     _add(context, images, [p for way in CHEAP for p in _tried(context, way)])
     _follow_captures(context, images)
+    if context.sparing and not (everything or settled(images)):
+        _add(context, images, _tried(context, SPARING))
+    enough = _likely(context, images) and not everything
     for way in FULL:
-        if settled(images) and not everything:
+        if enough or (settled(images) and not everything):
             break
         _add(context, images, _tried(context, way))
         _follow_captures(context, images)
@@ -46,7 +49,7 @@ def search(context: Context, *, everything: bool = False) -> list[Image]:
     if any(kaslr.rests_on_note(context, image) for image in images) and settled(images):
         again = Way(vmcoreinfo_memory.SOURCE, vmcoreinfo_memory.propose)
         _add(context, images, _tried(context, again))
-    if everything or not settled(images):
+    if everything or not (enough or settled(images)):
         _find_twins(context, images)
         _judge_unplaced(context, images)
     _follow_captures(context, images)
@@ -81,6 +84,25 @@ def settled(images: list[Image]) -> bool:
             if i.is_capture
         )
     )
+
+
+def _likely(context: Context, images: list[Image]) -> bool:
+    """True when an image holds that is alive, and looking for others would cost too much.
+
+    A kernel that was not moved shares its addresses with the one before it: then RAM has to be
+    known to have no further one. Where all vCPUs run programs, no other kernel's code may be
+    in it.
+    """
+    if not context.sparing or settled(images):
+        return False
+    sound = [i for i in images if confidence(i) in SOUND]
+    live = [i for i in sound if i.running]
+    in_kernel = any(context.arch.is_image_vaddr(cpu.pc) for cpu in context.cpus)
+    only = not in_kernel and len(sound) == 1 == context.swept
+    if not only and not any(i.kaslr_offset or context.swept is not None for i in live):
+        return False
+    context.warn("memory was searched only as far as to a kernel that holds and is alive")
+    return True
 
 
 def _follow_captures(context: Context, images: list[Image]) -> None:

@@ -114,7 +114,7 @@ def _told(source: MeteredFile | RemoteFile) -> dict[str, Any]:
     try:
         with open_image(source) as dump:
             seen |= _of_file(dump)
-            with finding(dump) as found:
+            with finding(dump, sparing=source if source.costly else None) as found:
                 seen |= _of_kernel(found)
                 seen |= _verdict(dump, found)
     except Exception as error:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
@@ -35,6 +36,7 @@ class AArch64(Usual):
     call_entry = "do_el0_svc"
     symbols: tuple[str, ...] = ("memstart_addr", "vabits_actual")
     image_magic: tuple[int, bytes] | None = (image_header.MAGIC_OFFSET, layout.IMAGE_MAGIC)
+    kernel_code: re.Pattern[bytes] | None = layout.READS_CURRENT
     notes_name_tables = False
     said_placements: tuple[str, ...] = (
         "NUMBER(kimage_voffset)",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
@@ -34,6 +35,7 @@ class RiscV64(Usual):
     image_resources: Resources = layout.IMAGE_RESOURCES
     symbols: tuple[str, ...] = ("satp_mode", "phys_ram_base", "vmemmap_start_pfn", "mem_map")
     image_magic: tuple[int, bytes] | None = (image_header.MAGIC_OFFSET, layout.IMAGE_MAGIC)
+    kernel_code: re.Pattern[bytes] | None = layout.MASKS_INTERRUPTS
     notes_name_tables = False
     said_placements: tuple[str, ...] = (
         "NUMBER(va_kernel_pa_offset)",

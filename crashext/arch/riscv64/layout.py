@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from types import MappingProxyType
 from typing import NamedTuple
@@ -15,6 +16,9 @@ from ..base import MASK64, Paging, Resources
 IMAGE_ALIGN = 2 << 20
 #: Of the header that an image starts with.
 IMAGE_MAGIC = b"RSC\x05"
+#: ``csrrs``, ``csrrc`` and their immediate forms on sstatus: local_irq_save() and its kin
+#: (arch/riscv/include/asm/irqflags.h). Programs may not (Privileged Architecture, 2.1).
+MASKS_INTERRUPTS = re.compile(rb"[\x73\xf3][\x20-\x3f\x60-\x7f\xa0-\xbf\xe0-\xff][\0-\x0f]\x10")
 #: KERNEL_LINK_ADDR since 5.13 (arch/riscv/include/asm/pgtable.h): the last 2 GiB.
 KERNEL_LINK_ADDR = 0xFFFF_FFFF_8000_0000
 #: KASLR (6.6 and later) stays inside the one PUD that early tables have (setup_vm).

@@ -10,7 +10,7 @@ claims that page tables bear out are followed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ...arch.base import Proposal
 from ...vmcoreinfo import Vmcoreinfo, parse
@@ -21,6 +21,8 @@ SOURCE = "vmcoreinfo-memory"
 _MARK = b"OSRELEASE="
 #: Bytes before the text in a note: 12 of Nhdr and "VMCOREINFO\0" padded to 12.
 NOTE_HEAD = 24
+MARKS = ((0, _MARK), (NOTE_HEAD, _MARK))
+"""What a page with a text has, and where."""
 _TEXT_MAX = 4096
 #: What zlib makes of a page with such a text: kernels that print phys_base (4.10 and later)
 #: write 1.7 KiB or more of hex numbers and words, at most 4 KiB. Kernel 6.1's 3.2 KiB make
@@ -33,8 +35,15 @@ _MAX_CLAIMS = 20_000
 
 def propose(context: Context) -> Iterator[Proposal]:
     """A proposal for each different claim; the copies of a text count once."""
+    return claims(context, texts(context), SOURCE)
+
+
+def claims(
+    context: Context, found: Iterable[tuple[int, Vmcoreinfo]], source: str
+) -> Iterator[Proposal]:
+    """Likewise of the texts ``found``."""
     seen: set[tuple[object, ...]] = set()
-    for paddr, info in texts(context):
+    for paddr, info in found:
         context.crash_noted |= "CRASHTIME" in info.values
         voffset = context.arch.said_voffset(info)
         key = (voffset, info.kernel_offset, info.symbols.get("_stext"), info.osrelease)
@@ -45,7 +54,7 @@ def propose(context: Context) -> Iterator[Proposal]:
             context.bounded = True
             return
         seen.add(key)
-        proposal = claimed(context, info, SOURCE, paddr)
+        proposal = claimed(context, info, source, paddr)
         if proposal is not None:
             yield proposal
 
@@ -56,12 +65,16 @@ def texts(context: Context) -> Iterator[tuple[int, Vmcoreinfo]]:
     def progress(fraction: float) -> None:
         context.progress("searching memory for VMCOREINFO", fraction)
 
-    marks = ((0, _MARK), (NOTE_HEAD, _MARK))
-    for paddr in context.dump.pages_with(marks, stored=_STORED, progress=progress):
-        for skip, _ in marks:
-            text = read_text(context, paddr + skip)
-            if text is not None:
-                yield paddr + skip, text
+    for paddr in context.dump.pages_with(MARKS, stored=_STORED, progress=progress):
+        yield from texts_at(context, paddr)
+
+
+def texts_at(context: Context, paddr: int) -> Iterator[tuple[int, Vmcoreinfo]]:
+    """Likewise of those in the page at ``paddr``."""
+    for skip, _ in MARKS:
+        text = read_text(context, paddr + skip)
+        if text is not None:
+            yield paddr + skip, text
 
 
 def read_text(context: Context, paddr: int) -> Vmcoreinfo | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
@@ -81,6 +82,7 @@ class RemoteFile(Source):
         self._fs, self._name = self._tried(partial(file_system, url), None)
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._next = self._ahead = 0
+        self._scattered = False
         self._lock = Lock()
         info = self._info()
         content = identity_of(info)
@@ -102,9 +104,20 @@ class RemoteFile(Source):
             return b""
         with self._lock:
             blocks = range(offset // _BLOCK, -(-end // _BLOCK))
+            if self._scattered and not all(number in self._blocks for number in blocks):
+                return self._range(offset, end)
             data = b"".join(self._block(number, blocks) for number in blocks)
         start = offset - blocks.start * _BLOCK
         return data if len(data) == end - offset else data[start : start + end - offset]
+
+    @contextmanager
+    def scattered(self) -> Iterator[None]:
+        """Ask for no more than is wanted, and keep none of it; see :meth:`Source.scattered`."""
+        self._scattered = True
+        try:
+            yield
+        finally:
+            self._scattered = False
 
     def identity(self) -> tuple[object, ...]:
         """The URL and the mark of its content, see :meth:`Source.identity`."""

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""VMCOREINFO texts near a kernel's code, for dumps whose memory is too dear to search.
+
+Some instructions stand in a kernel's text every few hundred bytes and in no program, as
+programs may not execute them. So a few KiB in each 4 MiB tell where a kernel's text is,
+the ends of RAM first. Its VMCOREINFO is in pages that it asked for while it started: the
+first that are free behind the image, or, where the guest has memory above 4 GiB, there
+(mm/page_alloc.c takes from the highest zone first).
+
+What is looked at is a part of memory: what is found is judged as anywhere else, and where
+nothing holds all of memory is searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+
+from ...arch.base import Proposal
+from ...dumps.base import Range
+from ...dumps.marks import in_chunk
+from ...vmcoreinfo import Vmcoreinfo
+from ..context import Context
+from ..memory import PAGE_SIZE
+from . import vmcoreinfo_memory
+
+SOURCE = "vmcoreinfo-near-code"
+#: A sample of memory, and how far apart they are: the smallest text has some 10 MiB.
+_SAMPLE, _STEP = 16 << 10, 4 << 20
+#: Such instructions in a sample of text: most have 17 to 74, other memory none.
+_FEWEST = 4
+_MOST_SAMPLES = 8192
+_NEIGHBOURS = (1 << 20, -1 << 20)  # one is text, too; modules in an initrd are shorter
+_LOW_IN = 4  # samples, one of which is from the end of RAM
+#: Looked behind so many texts, so far behind the end of each: read-only data, BTF and .data of
+#: distributions' images are 8 MiB at least, and it was met up to 33 MiB behind.
+_MOST_TEXTS = 8
+_BEHIND = range(8 << 20, 48 << 20)
+_HIGH = 4 << 30
+_WINDOW = 16 << 20  # bytes looked at above 4 GiB
+_PART = 4 << 20  # bytes read at once
+#: How a text's end is looked for: in such steps, over gaps of that, no further than that.
+_STRIDE, _GAP, _LONGEST = 1 << 19, 2 << 20, 64 << 20
+
+
+def propose(context: Context) -> Iterator[Proposal]:
+    """A proposal for each place's first VMCOREINFO that page tables bear out.
+
+    It ends with that of a kernel that was moved to where a vCPU's program counter is.
+    """
+    if not context.sparing or context.arch.kernel_code is None:
+        return
+    for window in _windows(context):
+        claims = vmcoreinfo_memory.claims(context, _texts(context, window), SOURCE)
+        proposal = next((p for p in claims if p.text_vaddr is not None), None)
+        if proposal is not None:
+            yield proposal
+            if proposal.kaslr_offset and _executed(context, proposal.text_vaddr):
+                return
+
+
+def _executed(context: Context, text: int | None) -> bool:
+    """Whether a vCPU's program counter is in a text that starts there."""
+    return any(text is not None and text <= cpu.pc < text + _LONGEST for cpu in context.cpus)
+
+
+def _windows(context: Context) -> Iterator[Range]:
+    """Where to look, the likeliest first."""
+    for part in context.dump.ram:
+        if part.start <= _HIGH < part.end:
+            yield Range(_HIGH, min(part.end, _HIGH + _WINDOW))
+    ends: list[int] = []
+    for count, place in enumerate(_places(context.dump.ram)):
+        if count >= _MOST_SAMPLES or len(ends) >= _MOST_TEXTS:
+            return
+        if _is_text(context, place) and any(_is_text(context, place + d) for d in _NEIGHBOURS):
+            end = _end_of(context, place)
+            if end not in ends:
+                ends.append(end)
+                yield Range(end + _BEHIND.start, end + _BEHIND.stop)
+    context.swept = len(ends)
+
+
+def _places(ram: tuple[Range, ...]) -> Iterator[int]:
+    """Samples of RAM from its start on, fewer from its end: boot loaders' copies are there."""
+    places = [range(-(-part.start // _STEP) * _STEP, part.end, _STEP) for part in ram]
+    total = sum(map(len, places))
+    upwards, downwards = chain(*places), chain(*(part[::-1] for part in places[::-1]))
+    for count in range(total):
+        yield next(downwards if count % _LOW_IN == _LOW_IN - 1 else upwards)
+
+
+def _is_text(context: Context, place: int) -> bool:
+    """Whether a kernel's code is at ``place``."""
+    pattern, source = context.arch.kernel_code, context.sparing
+    if pattern is None or source is None:
+        return False
+    with source.scattered():
+        sample = context.memory.block(place, _SAMPLE)
+    return len(list(islice(pattern.finditer(sample), _FEWEST))) == _FEWEST
+
+
+def _end_of(context: Context, place: int) -> int:
+    """Where the text that has ``place`` ends, or a little further up."""
+    end = place
+    for at in range(place, place + _LONGEST, _STRIDE):
+        if _is_text(context, at):
+            end = at + _STRIDE
+        elif at - end > _GAP:
+            break
+    return end
+
+
+def _texts(context: Context, window: Range) -> Iterator[tuple[int, Vmcoreinfo]]:
+    """The texts in ``window``, read as far as they are asked for."""
+    for start in range(window.start, window.end, _PART):
+        block = context.memory.block(start, min(_PART, window.end - start))
+        for at in in_chunk(bytes(block), PAGE_SIZE, vmcoreinfo_memory.MARKS):
+            yield from vmcoreinfo_memory.texts_at(context, start + at)
