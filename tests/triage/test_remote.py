@@ -243,3 +243,49 @@ def test_a_guest_whose_notes_name_no_tables_is_not_searched_as_a_whole(name: str
         row = row_of(f"{url}/{dump.name}")
     assert facts(row) == facts(row_of(str(dump)))
     assert row.confidence == "strong" and row.bytes_read <= 64 << 20, row
+
+
+def _memory_fleet() -> None:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    for name in ("/deep/a.elf", "/deep/x/b.elf", "/deep/x/y/c.elf", "/deep/z/d.elf"):
+        MemoryFileSystem().pipe_file(name, b"x")
+
+
+def test_a_listing_that_fails_once_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    _memory_fleet()
+    monkeypatch.setattr(remote, "_PAUSE", 0.001)
+    ls, failed = MemoryFileSystem.ls, set[str]()
+
+    def once(self: MemoryFileSystem, path: str, **how: object) -> object:
+        if path not in failed:
+            failed.add(path)
+            raise ConnectionResetError("dropped")
+        return ls(self, path, **how)
+
+    monkeypatch.setattr(MemoryFileSystem, "ls", once)
+    said: list[str] = []
+    found = [item.url for item in find(["memory://deep"], said.append)]
+    names = ("a.elf", "x/b.elf", "x/y/c.elf", "z/d.elf")
+    assert found == [f"memory://deep/{name}" for name in names]
+    assert said == [] and len(failed) == 4
+
+
+def test_a_folder_that_can_t_be_listed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    _memory_fleet()
+    ls = MemoryFileSystem.ls
+
+    def closed(self: MemoryFileSystem, path: str, **how: object) -> object:
+        if path.rstrip("/").endswith("/x"):
+            raise PermissionError("not yours")
+        return ls(self, path, **how)
+
+    monkeypatch.setattr(MemoryFileSystem, "ls", closed)
+    said: list[str] = []
+    found = [item.url for item in find(["memory://deep"], said.append)]
+    assert found == ["memory://deep/a.elf", "memory://deep/z/d.elf"]
+    assert len(said) == 1 and "/deep/x: can't be looked into: not yours" in said[0]

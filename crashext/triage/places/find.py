@@ -7,15 +7,20 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from ...errors import UnreadableDump
 from ...repair.journal import SUFFIX
 from .meter import local_identity
-from .remote import file_system, identity_of
+from .remote import file_system, identity_of, tried
 
+T = TypeVar("T")
+
+_TRIES = 4  # of a listing
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=://|::)")
 _PATTERN = re.compile(r"[*?[]")
 _FILE = "file://"
@@ -52,7 +57,8 @@ def find(paths: Sequence[str], complain: Callable[[str], None]) -> Iterator[Item
     """The files that the paths mean, as they are met; what can't be looked into is told."""
     for path in paths:
         try:
-            yield from _remote(path) if is_url(path) else _local(local_path(path), complain)
+            inside = _remote if is_url(path) else _local
+            yield from inside(path if is_url(path) else local_path(path), complain)
         except UnreadableDump as error:
             complain(str(error))
             yield Item(path)
@@ -110,8 +116,8 @@ def _item(path: str) -> Item:
         return Item(_FILE + quote_from_bytes(os.fsencode(whole)), identity)
 
 
-def _remote(url: str) -> Iterator[Item]:
-    fs, path = file_system(url)
+def _remote(url: str, complain: Callable[[str], None]) -> Iterator[Item]:
+    fs, path = _again(partial(file_system, url))
     shown = url.rstrip("/")
     before = shown.removesuffix(str(path).rstrip("/"))
 
@@ -119,10 +125,10 @@ def _remote(url: str) -> Iterator[Item]:
         whole = name if _SCHEME.match(name) else before + name
         identity = identity_of(info)
         marked = identity and not identity.endswith("unmarked")
-        return Item(whole, identity if marked else identity_of(fs.info(name)))
+        return Item(whole, identity if marked else identity_of(_again(partial(fs.info, name))))
 
     if _PATTERN.search(path):
-        found = fs.glob(path, detail=True)
+        found = _again(partial(fs.glob, path, detail=True))
         for name, info in sorted(found.items()):
             if info["type"] == "file" and not _OURS.search(name):
                 yield item(name, info)
@@ -131,10 +137,34 @@ def _remote(url: str) -> Iterator[Item]:
         return
     # A web server tells pages from files by nothing but the slash.
     web = "http" in str(fs.protocol)
-    if url.endswith("/") if web else fs.info(path)["type"] == "directory":
-        for _, _, files in fs.walk(path, detail=True):
-            for name, info in sorted(files.items()):
-                if not _OURS.search(name):
-                    yield item(info["name"], info)
+    known = {} if web and url.endswith("/") else _again(partial(fs.info, path))
+    if url.endswith("/") if web else known["type"] == "directory":
+        for info in _under(fs, path, complain):
+            if not _OURS.search(info["name"]):
+                yield item(info["name"], info)
     else:
-        yield Item(url, identity_of(fs.info(path)))
+        yield Item(url, identity_of(known))
+
+
+def _under(fs: Any, top: str, complain: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+    """What ``fs`` tells of each file under a folder; its own walk() omits what fails."""
+    folders = [top.rstrip("/")]
+    while folders:
+        folder = folders.pop()
+        try:
+            # A slash is what web servers know a folder by.
+            listed = _again(partial(fs.ls, f"{folder}/", detail=True))
+        except Exception as error:  # each file system has its own
+            if folder == top.rstrip("/"):
+                raise
+            complain(f"{folder}: can't be looked into: {error}")
+            continue
+        inside = [i for i in listed if not folder or i["name"].startswith(f"{folder}/")]
+        inside = [i | {"name": i["name"].rstrip("/")} for i in inside]
+        inside.sort(key=itemgetter("name"), reverse=True)
+        folders += [i["name"] for i in inside if i["type"] == "directory" and i["name"] != folder]
+        yield from (i for i in inside[::-1] if i["type"] != "directory")
+
+
+def _again(ask: Callable[[], T]) -> T:
+    return tried(ask, _TRIES)

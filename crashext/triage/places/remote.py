@@ -172,18 +172,13 @@ class RemoteFile(Source):
 
     def _tried(self, ask: Callable[[], T], offset: int | None) -> T:
         """What a request gives, asked again where that may help."""
-        for number in range(self._limits.tries):
-            try:
-                return ask()
-            except Exception as error:
-                self._meter.count(0)
-                if number + 1 == self._limits.tries or not _may_pass(error):
-                    if isinstance(error, UnreadableDump):
-                        raise
-                    what = str(error) or type(error).__name__
-                    raise self._lost(f"can't read: {what}", offset) from None
-            time.sleep(_PAUSE * 2**number)
-        raise AssertionError("no try at all")
+        try:
+            return tried(ask, self._limits.tries, lambda: self._meter.count(0))
+        except UnreadableDump:
+            raise
+        except Exception as error:
+            what = str(error) or type(error).__name__
+            raise self._lost(f"can't read: {what}", offset) from None
 
     def _lost(self, problem: str, offset: int | None) -> UnreadableDump:
         return UnreadableDump(problem, path=self.path, offset=offset)
@@ -196,6 +191,19 @@ class RemoteFile(Source):
         info = self._tried(ask, None)
         self._meter.count(0)
         return info
+
+
+def tried(ask: Callable[[], T], tries: int, failed: Callable[[], None] = lambda: None) -> T:
+    """What a request gives, made again where that may help; raises as the last one did."""
+    for number in range(tries):
+        try:
+            return ask()
+        except Exception as error:
+            failed()
+            if number + 1 == tries or not _may_pass(error):
+                raise
+        time.sleep(_PAUSE * 2**number)
+    raise AssertionError("no try at all")
 
 
 def _may_pass(error: Exception) -> bool:
