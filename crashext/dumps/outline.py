@@ -28,6 +28,7 @@ LEAST = 1 << 20
 _PART = 1 << 12  # bytes of a bitmap that are looked at as one
 _SAMPLES = 8  # parts that are looked at first, apart from the lowest memory
 _LOWEST = 1 << 17  # bytes that are read of it: holes are below 4 GiB
+_MOST_PARTS = 1024  # that are kept: 4 MiB
 _MOST_MIXED = 16  # parts with ones and zeros; more have pages that were left out
 
 
@@ -120,7 +121,8 @@ class _Parts:
         data = self._source.exactly(self._first + at, size, "the page bitmap")
         self._known[part] = data
         self._mixed += bool(data.strip(b"\0")) and bool(data.strip(b"\xff"))
-        return self._mixed <= _MOST_MIXED and data == self._source.pread(self._second + at, size)
+        few = self._mixed <= _MOST_MIXED and len(self._known) <= _MOST_PARTS
+        return few and data == self._source.pread(self._second + at, size)
 
     def runs(self) -> Iterator[tuple[int, int]]:
         """Runs of ones, of which some go on where one before ended."""

@@ -98,6 +98,24 @@ def test_pages_that_were_left_out_are_known(tmp_path: Path) -> None:
         dump.read(0x11003 << 12, 4096)
 
 
+def test_bitmaps_of_nothing_but_edges_are_given_up_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who made the file can have each part differ from the next."""
+    monkeypatch.setattr(outline, "_MOST_PARTS", 40)
+    kept: list[int] = []
+    read = outline._Parts._read
+
+    def counted(self: outline._Parts, part: int) -> bool:
+        kept.append(part)
+        return read(self, part)
+
+    monkeypatch.setattr(outline._Parts, "_read", counted)
+    there = [pfn for pfn in range(END) if pfn // 512 % 2 == 0]
+    dump, _ = far_dump(tmp_path, Kdump(dict.fromkeys(there, b""), max_mapnr=END))
+    assert len(kept) <= 41 and len(dump.ram) == END // 1024
+
+
 def test_what_is_near_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who made the file can't have another answer there than other tools have."""
 
