@@ -93,7 +93,7 @@ def _likely(context: Context, images: list[Image]) -> bool:
     known to have no further one. Where all vCPUs run programs, no other kernel's code may be
     in it.
     """
-    if not context.sparing or settled(images):
+    if not context.sparing or context.arch.kernel_code is None or settled(images):
         return False
     sound = [i for i in images if confidence(i) in SOUND]
     live = [i for i in sound if i.running]

@@ -144,7 +144,7 @@ def test_when_enough_was_searched(
     said: list[str] = []
     facts = SimpleNamespace(
         sparing=object(), swept=swept, warn=said.append, cpus=[SimpleNamespace(pc=pc)],
-        arch=SimpleNamespace(is_image_vaddr=lambda vaddr: vaddr >> 63 == 1),
+        arch=SimpleNamespace(kernel_code=object(), is_image_vaddr=lambda vaddr: vaddr >> 63 == 1),
     )  # fmt: skip
     images = [Image(running=running, kaslr_offset=moved)]
     assert search._likely(cast("Any", facts), cast("Any", images)) is enough
