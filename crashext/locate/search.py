@@ -96,6 +96,8 @@ def _likely(context: Context, images: list[Image]) -> bool:
     if not context.sparing or context.arch.kernel_code is None or settled(images):
         return False
     sound = [i for i in images if confidence(i) in SOUND]
+    if any(i.is_capture or i.knows_little for i in sound):
+        return False  # the kernel that crashed is what is wanted
     live = [i for i in sound if i.running]
     in_kernel = any(context.arch.is_image_vaddr(cpu.pc) for cpu in context.cpus)
     only = not in_kernel and len(sound) == 1 == context.swept

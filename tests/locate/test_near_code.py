@@ -146,6 +146,8 @@ def test_when_enough_was_searched(
         sparing=object(), swept=swept, warn=said.append, cpus=[SimpleNamespace(pc=pc)],
         arch=SimpleNamespace(kernel_code=object(), is_image_vaddr=lambda vaddr: vaddr >> 63 == 1),
     )  # fmt: skip
-    images = [Image(running=running, kaslr_offset=moved)]
-    assert search._likely(cast("Any", facts), cast("Any", images)) is enough
+    image = Image(running=running, kaslr_offset=moved, is_capture=False, knows_little=False)
+    assert search._likely(cast("Any", facts), cast("Any", [image])) is enough
     assert bool(said) is enough
+    image.knows_little = True  # a capture kernel: the one that crashed is looked for
+    assert search._likely(cast("Any", facts), cast("Any", [image])) is False
