@@ -18,7 +18,7 @@ Firmware = Literal["ovmf", "seabios", "edk2", "slof", "opensbi", "direct"]
 # with larger pages, one without PAE, ones that the lab builds, Ubuntu's. Where each comes from
 # is in lab/kernels.py.
 Which = Literal[
-    "default", "other", "older", "lpa2", "development", "16k", "nopae", "odd", "odd-types",
+    "default", "other", "older", "lpa2", "development", "16k", "64k", "nopae", "odd", "odd-types",
     "ubuntu", "ubuntu-newer",
 ]  # fmt: skip
 
@@ -167,6 +167,16 @@ _AARCH64 = Target(
         "development": "linux-image-cloud-arm64",
         "older": "linux-image-cloud-arm64",
         "16k": "linux-image-arm64-16k",
+    },
+    built={
+        "64k": Build(
+            "linux-source",
+            ("arm64-64k.config",),
+            arch="arm64",
+            image="arch/arm64/boot/Image",
+            cross="aarch64-linux-gnu-",
+            tools=("pahole",),
+        )
     },
     without_debug=("16k",),
     symbols=(

@@ -26,12 +26,14 @@ class Paging(NamedTuple):
 
     ``levels`` of tables, ``va_bits`` of a virtual address that they translate (the rest
     repeats the top one), ``page_size`` in bytes of the smallest page.
-    The first two are 0 where no tree of tables in memory translates.
+    The first two are 0 where no tree of tables in memory translates. ``skipped`` are entries
+    at the start of the top-level table that it leaves out, and that are empty.
     """
 
     levels: int
     va_bits: int
     page_size: int = 4096
+    skipped: int = 0
 
 
 class Evidence(NamedTuple):

@@ -8,6 +8,7 @@ from .context import OWN
 from .image import accounting, body, witnesses
 from .ways import (
     banner,
+    code,
     elfcorehdr,
     image_header,
     near_code,
@@ -26,6 +27,7 @@ WAYS = {
     near_code.SOURCE: "VMCOREINFO texts near a kernel's code, where all of RAM is dear to read",
     elfcorehdr.SOURCE: "the ELF header that a capture kernel was given of the kernel before it",
     image_header.SOURCE: "headers by which boot loaders know kernel images, anywhere in RAM",
+    code.SOURCE: "code that only a kernel may execute, anywhere in RAM",
 }
 
 _CHECKS = {

@@ -88,7 +88,9 @@ def _page(url: str, limits: Limits) -> str:
     from .places.find import is_url
     from .work import source_of
 
-    with open_image(source_of(url, limits)) as dump, finding(dump) as found:
+    source = source_of(url, limits)
+    sparing = source if source.costly else None
+    with open_image(source) as dump, finding(dump, sparing=sparing) as found:
         detection = detect(dump)
         facts = gather(found) if found.location.found else None
         answer = Report(found.location, FileFacts.of(dump, detection), facts)

@@ -158,6 +158,22 @@ _MORE = (
         cpu=_MAX,
         formats=_BOTH,
     ),
+    _more(
+        "arm64-64k",
+        "pages of 64 KiB and 52-bit addresses, a small kernel with everything named",
+        group="built",
+        kernel="64k",
+        cpu=_MAX,
+        formats=_BOTH,
+    ),
+    _more(
+        "arm64-64k-48",
+        "the same on a CPU that has 48-bit addresses, two vCPUs",
+        group="built",
+        kernel="64k",
+        vcpus=2,
+        formats=_BOTH,
+    ),
     _more("arm64-2g", "two vCPUs and 2 GiB", vcpus=2, memory="2G"),
     _more("arm64-16g", "16 GiB of mostly untouched RAM", group="big", memory="16G"),
     _more(

@@ -49,8 +49,9 @@ class Tables:
 
     def _index(self, vaddr: int, level: int, width: int) -> int:
         at = self.shift + (level - 1) * width
-        bits = self.paging.va_bits - at if level == self.paging.levels else width
-        return vaddr >> at & ((1 << bits) - 1)
+        if level < self.paging.levels:
+            return vaddr >> at & ((1 << width) - 1)
+        return self.paging.skipped + (vaddr >> at & ((1 << self.paging.va_bits - at) - 1))
 
     def walk(self) -> PageTables:
         return PageTables(PhysMemory(self.read), ROOT, self.paging)
@@ -65,6 +66,22 @@ def test_every_shape_of_tables_translates(paging: Paging) -> None:
     assert walk.translate(vaddr + 0x123) == IMAGE + 0x123 | (3 << 50 if _lpa2(paging) else 0)
     assert walk.translate(vaddr + paging.page_size) is None
     assert walk.translate(vaddr & ((1 << paging.va_bits) - 1)) is None  # TTBR0's half
+
+
+def test_a_cpu_with_fewer_bits_is_told_by_the_unused_part_of_the_table() -> None:
+    """Pages of 64 KiB: built for 52 bits the kernel has entries for them, for 48 it leaves them."""
+    fewer, more = (p for p in layout.PAGINGS if p.skipped or p[1:3] == (52, 64 << 10))
+    image = 0xFFFF_B6C5_C520_0000
+    tables = Tables(more)
+    tables.map(image, IMAGE)
+    memory = PhysMemory(tables.read)
+    for paging in (fewer, more):
+        assert PageTables(memory, ROOT, paging).translate(image) == IMAGE
+    tables.map(0xFFF0_0000_4000_0000, 0x4000_0000)  # the linear map, where a CPU has 52
+    memory = PhysMemory(tables.read)
+    assert PageTables(memory, ROOT, fewer).translate(image) is None
+    assert PageTables(memory, ROOT, fewer).image_runs(image) == ()
+    assert PageTables(memory, ROOT, more).translate(image) == IMAGE
 
 
 def _lpa2(paging: Paging) -> bool:

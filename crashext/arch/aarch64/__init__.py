@@ -169,16 +169,16 @@ class AArch64(Usual):
         offset, memstart = image.kaslr_offset, self.phys_offset(search, image)
         if offset is None or image.paging is None:
             return ()
+        heard = memstart and layout.phys_offset_of(image.paging.va_bits, memstart)
         if image.vaddr("vabits_actual") is None:
-            if memstart is None:
+            if heard is None or heard == memstart:
                 return ()
-            heard = layout.phys_offset_of(image.paging.va_bits, memstart)
-            return () if heard == memstart else ("--machdep", f"phys_offset={hex64(heard)}")
+            return "--machdep", f"phys_offset={hex64(heard)}"
         args = [f"--kaslr={offset:#x}"] if offset else []
         args += ["--machdep", f"kimage_voffset={hex64(image.voffset)}"]
         args += ["--machdep", f"vabits_actual={image.paging.va_bits}"]
-        if memstart is not None:
-            args += ["--machdep", f"phys_offset={hex64(memstart)}"]
+        if heard is not None:
+            args += ["--machdep", f"phys_offset={hex64(heard)}"]
         return tuple(args)
 
 

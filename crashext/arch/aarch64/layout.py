@@ -46,10 +46,14 @@ def _paging(va_bits: int, page_size: int) -> Paging:
     return Paging(-(-(va_bits - shift) // (shift - 3)), va_bits, page_size)
 
 
+#: A kernel that is built for 52 bits with pages of 64 KiB, on a CPU that has 48: that CPU is
+#: given the end of the table (TTBR1_BADDR_4852_OFFSET, asm/pgtable-hwdef.h).
+_AS_IF_52 = _paging(48, 64 << 10)._replace(skipped=(1 << 10) - (1 << 6))
 #: CONFIG_ARM64_VA_BITS with 4, 64 and 16 KiB pages (arch/arm64/Kconfig), commonest first.
 PAGINGS = (
     *(_paging(bits, 4 << 10) for bits in (48, 39, 52)),
-    *(_paging(bits, 64 << 10) for bits in (48, 42, 52)),
+    *(_paging(bits, 64 << 10) for bits in (48, 42)),
+    *(_AS_IF_52, _paging(52, 64 << 10)),
     *(_paging(bits, 16 << 10) for bits in (48, 47, 36, 52)),
 )
 

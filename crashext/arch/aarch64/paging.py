@@ -7,6 +7,7 @@ Formats are those of the Arm Architecture Reference Manual, D8.3.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from ..base import MASK64, Memory, Paging, Run
 from ..radix import Leaf, RadixTables, Shape
@@ -39,11 +40,22 @@ class PageTables(RadixTables):
         page, width = paging.page_size.bit_length() - 1, paging.page_size.bit_length() - 4
         shifts = tuple(page + width * level for level in reversed(range(paging.levels)))
         self._upper = _Upper(shifts, paging.va_bits)
-        super().__init__(memory, root, self._upper, self._meaning)
+        self._skipped = root, paging.skipped * self._upper.entry_size
+        super().__init__(memory, root + self._skipped[1], self._upper, self._meaning)
+
+    @cached_property
+    def _fits(self) -> bool:
+        """Whether the part of the table that is left out is empty: so it is where it is unused."""
+        start, size = self._skipped
+        return not size or not any(self._memory.get(start, size) or b"\1")
+
+    def translate(self, vaddr: int) -> int | None:
+        """See :meth:`RadixTables.translate`."""
+        return super().translate(vaddr) if self._fits else None
 
     def image_runs(self, near: int | None) -> tuple[Run, ...]:
         """The runs mapped around ``near``, ascending; none where no address is known."""
-        if near is None or not self._upper.covers(near):
+        if near is None or not self._upper.covers(near) or not self._fits:
             return ()
         first = max(near - _BEFORE, MASK64 + 1 - (1 << self._paging.va_bits))
         return tuple(_connected(self.runs(first, min(near + _BEHIND, MASK64)), near))

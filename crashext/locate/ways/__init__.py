@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ...arch.base import Proposal
 from ..context import OWN, Context
-from . import banner, image_header, near_code, page_tables, vmcoreinfo_memory, vmcoreinfo_note
+from . import banner, code, image_header, near_code, page_tables, vmcoreinfo_memory, vmcoreinfo_note
 
 
 class Way(NamedTuple):
@@ -38,4 +38,4 @@ FULL = (_of(banner), _of(vmcoreinfo_memory))
 #: A part of RAM, where all of it is dear to read: before those.
 SPARING = _of(near_code)
 #: What is tried where those found nothing that holds.
-LAST = (_of(image_header),)
+LAST = (_of(image_header), _of(code))

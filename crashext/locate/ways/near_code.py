@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """VMCOREINFO texts near a kernel's code, for dumps whose memory is too dear to search.
 
-Some instructions stand in a kernel's text every few hundred bytes and in no program, as
-programs may not execute them. So a few KiB in each 4 MiB tell where a kernel's text is,
+A few KiB in each 4 MiB tell where a kernel's text is (:mod:`crashext.locate.kernel_code`),
 the ends of RAM first. Its VMCOREINFO is in pages that it asked for while it started: the
 first that are free behind the image, or, where the guest has memory above 4 GiB, there
 (mm/page_alloc.c takes from the highest zone first).
@@ -14,23 +13,21 @@ nothing holds all of memory is searched.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain
 
 from ...arch.base import Proposal
 from ...dumps.base import Range
 from ...dumps.marks import in_chunk
 from ...vmcoreinfo import Vmcoreinfo
 from ..context import Context
+from ..kernel_code import LONGEST, end_of, is_text
 from ..memory import PAGE_SIZE
 from . import vmcoreinfo_memory
 
 SOURCE = "vmcoreinfo-near-code"
-#: A sample of memory, and how far apart they are: the smallest text has some 10 MiB.
-_SAMPLE, _STEP = 16 << 10, 4 << 20
-#: Such instructions in a sample of text: most have 17 to 74, other memory none.
-_FEWEST = 4
+#: How far apart samples are, and a second one of a text: the smallest has some 10 MiB.
+_STEP, _NEIGHBOUR = 4 << 20, 1 << 20
 _MOST_SAMPLES = 8192
-_NEIGHBOURS = (1 << 20, -1 << 20)  # one is text, too; modules in an initrd are shorter
 _LOW_IN = 4  # samples, one of which is from the end of RAM
 #: Looked behind so many texts, so far behind the end of each: read-only data, BTF and .data of
 #: distributions' images are 8 MiB at least, and it was met up to 33 MiB behind.
@@ -39,8 +36,6 @@ _BEHIND = range(8 << 20, 48 << 20)
 _HIGH = 4 << 30
 _WINDOW = 16 << 20  # bytes looked at above 4 GiB
 _PART = 4 << 20  # bytes read at once
-#: How a text's end is looked for: in such steps, over gaps of that, no further than that.
-_STRIDE, _GAP, _LONGEST = 1 << 19, 2 << 20, 64 << 20
 
 
 def propose(context: Context) -> Iterator[Proposal]:
@@ -61,7 +56,7 @@ def propose(context: Context) -> Iterator[Proposal]:
 
 def _executed(context: Context, text: int | None) -> bool:
     """Whether a vCPU's program counter is in a text that starts there."""
-    return any(text is not None and text <= cpu.pc < text + _LONGEST for cpu in context.cpus)
+    return any(text is not None and text <= cpu.pc < text + LONGEST for cpu in context.cpus)
 
 
 def _windows(context: Context) -> Iterator[Range]:
@@ -73,8 +68,8 @@ def _windows(context: Context) -> Iterator[Range]:
     for count, place in enumerate(_places(context.dump.ram)):
         if count >= _MOST_SAMPLES or len(ends) >= _MOST_TEXTS:
             return
-        if _is_text(context, place) and any(_is_text(context, place + d) for d in _NEIGHBOURS):
-            end = _end_of(context, place)
+        if is_text(context, place, _NEIGHBOUR):
+            end = end_of(context, place)
             if end not in ends:
                 ends.append(end)
                 yield Range(end + _BEHIND.start, end + _BEHIND.stop)
@@ -88,27 +83,6 @@ def _places(ram: tuple[Range, ...]) -> Iterator[int]:
     upwards, downwards = chain(*places), chain(*(part[::-1] for part in places[::-1]))
     for count in range(total):
         yield next(downwards if count % _LOW_IN == _LOW_IN - 1 else upwards)
-
-
-def _is_text(context: Context, place: int) -> bool:
-    """Whether a kernel's code is at ``place``."""
-    pattern, source = context.arch.kernel_code, context.sparing
-    if pattern is None or source is None:
-        return False
-    with source.scattered():
-        sample = context.memory.block(place, _SAMPLE)
-    return len(list(islice(pattern.finditer(sample), _FEWEST))) == _FEWEST
-
-
-def _end_of(context: Context, place: int) -> int:
-    """Where the text that has ``place`` ends, or a little further up."""
-    end = place
-    for at in range(place, place + _LONGEST, _STRIDE):
-        if _is_text(context, at):
-            end = at + _STRIDE
-        elif at - end > _GAP:
-            break
-    return end
 
 
 def _texts(context: Context, window: Range) -> Iterator[tuple[int, Vmcoreinfo]]:
