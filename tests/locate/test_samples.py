@@ -45,6 +45,8 @@ NEEDS_KALLSYMS = {
 SEVERAL = {"forged", "kexec-other", "kexec-stale-note", "reset-booted", "arm64-reset-booted"}
 #: Here something of the kernel is where no program's memory can be.
 PRIVILEGED = {arch.name for arch in ARCHITECTURES if arch.privileged}
+#: Their kernels are built without kexec.
+WITHOUT_VMCOREINFO = {"arm64-64k", "arm64-64k-48"}
 #: Of these samples the kernel's own symbol table is kept.
 WITH_KALLSYMS = {"odd-kernel"}
 #: Of these the struct pages and page tables by which the kernel accounts for RAM are kept, and
@@ -72,6 +74,8 @@ def lesser(truth: dict[str, Any], given: bool, use_cpu_state: bool, whole: bool)
     if truth.get("arch") == "i386" and not given:
         # Debian's 32-bit kernels name functions alone in kallsyms.
         return {"kaslr_offset": None} if use_cpu_state else NOTHING
+    if name in WITHOUT_VMCOREINFO and not given:
+        return {"kaslr_offset": None}  # what tells it on this architecture
     if use_cpu_state:
         # Before boot_params is copied nothing in memory tells the address linked for.
         return {"kaslr_offset": None} if name == "early-tables" and not given else {}
