@@ -71,11 +71,10 @@ def parameters(folder: Path) -> list[Any]:
 def lesser(truth: dict[str, Any], given: bool, use_cpu_state: bool, whole: bool) -> dict[str, Any]:
     """The most that can be said with less evidence, by the state that the guest was in."""
     name = truth["scenario"]
-    if truth.get("arch") == "i386" and not given:
-        # Debian's 32-bit kernels name functions alone in kallsyms.
-        return {"kaslr_offset": None} if use_cpu_state else NOTHING
-    if name in WITHOUT_VMCOREINFO and not given:
-        return {"kaslr_offset": None}  # what tells it on this architecture
+    # Debian's 32-bit kernels name functions alone in kallsyms.
+    few = truth.get("arch") == "i386"
+    if (few or name in WITHOUT_VMCOREINFO) and not given:
+        return {"kaslr_offset": None} if use_cpu_state or not few else NOTHING
     if use_cpu_state:
         # Before boot_params is copied nothing in memory tells the address linked for.
         return {"kaslr_offset": None} if name == "early-tables" and not given else {}
