@@ -41,6 +41,11 @@ class KernelSymbols:
         """Run-time address of the first known of ``names``; the first symbol of a name."""
         return next((self._first[name] for name in names if name in self._first), None)
 
+    def vaddrs(self, name: str) -> list[int]:
+        """Those of all symbols of a name."""
+        pairs = zip(self.table.names, self.table.vaddrs, strict=True)
+        return [vaddr for each, vaddr in pairs if each == name]
+
     def at(self, vaddr: int) -> str | None:
         """The symbol that an address of the code is in, and how far: ``schedule+0x1b``.
 

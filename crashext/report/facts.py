@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from ..kernel.cpus import RunningTask, running_tasks
@@ -74,7 +75,7 @@ def gather_briefly(found: Found) -> Facts:
     facts.structs = structs
     facts.times = _had(facts, "times", times)
     facts.hostname = _had(facts, "hostname", hostname)
-    facts.panic = facts.panic and _with_caller(facts.panic, structs)
+    facts.panic = facts.panic and facts.panic.among(partial(_ending, structs))
     return facts
 
 
@@ -88,13 +89,11 @@ def _had(facts: Facts, name: str, read: Callable[[Structs], T]) -> T | None:
         return None
 
 
-def _with_caller(panic: Panic, structs: Structs) -> Panic:
-    """With the function that was meant, where the log names the one behind it."""
-    behind = structs.symbols.vaddr((panic.function or b"").decode("ascii"))
-    caller = structs.symbols.at(behind - 1) if panic.before and behind else None
-    if caller is None:
-        return panic
-    return panic._replace(function=caller.partition("+")[0].encode(), before=False)
+def _ending(structs: Structs, name: bytes) -> set[bytes]:
+    """The functions that end where one of that name begins."""
+    symbols = structs.symbols
+    before = (symbols.at(vaddr - 1) for vaddr in symbols.vaddrs(name.decode("ascii")))
+    return {each.partition("+")[0].encode() for each in before if each}
 
 
 def _of_structs(facts: Facts, structs: Structs) -> None:

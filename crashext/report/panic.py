@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from ..kernel.log import Record
@@ -22,7 +23,16 @@ _MACHINERY = re.compile(
     rb"(__)?(dump_stack\w*|show_stack|dump_backtrace|v?panic|nmi_panic)(\.\w+)*"
 )
 _MOST_RECORDS = 400  # of one incident
+_MOST_CALLERS = 16
 _KERNEL = (0, None)  # what programs write to /dev/kmsg has another facility: LOG_USER at least
+
+
+class Caller(NamedTuple):
+    """A place in a call trace. At the start of a function it is the end of the one before: who
+    calls what never returns may have nothing behind that."""
+
+    name: bytes
+    at_its_start: bool
 
 
 class Panic(NamedTuple):
@@ -31,17 +41,30 @@ class Panic(NamedTuple):
     Attributes:
         message: of the panic; of the fault where the kernel went on, or its log ends there.
         fault: the line that the incident began with, if that is another.
-        function: in which it happened; None where no place was logged.
+        function: in which it happened; None where that isn't known.
         fatal: whether the kernel stopped on it.
-        before: whether it is the function before that one: who calls what never returns may
-            have its return address behind its own end.
+        callers: the places that were logged, without those of the machinery that prints them.
     """
 
     message: bytes
     fault: bytes | None
     function: bytes | None
     fatal: bool
-    before: bool = False
+    callers: tuple[Caller, ...] = ()
+
+    def among(self, ending: Callable[[bytes], Collection[bytes]]) -> Panic:
+        """The panic with its function, where the log names those behind the ones that were meant.
+
+        ``ending`` gives the functions that end where one of that name begins: many may have it.
+        """
+        for name, at_its_start in self.callers:
+            if not at_its_start:
+                return self._replace(function=name)
+            meant = set(ending(name))
+            if any(_MACHINERY.fullmatch(each) for each in meant):
+                continue
+            return self._replace(function=meant.pop() if len(meant) == 1 else None)
+        return self._replace(function=None)
 
 
 def find_panic(records: Sequence[Record]) -> Panic | None:
@@ -55,13 +78,19 @@ def find_panic(records: Sequence[Record]) -> Panic | None:
     assert said is not None
     start = _first_of(own, end)
     fault = own[start].text if start != end else None
-    function, before = _function(own[start : end + _MOST_RECORDS])
-    return Panic(said[1], fault, function, fatal=True, before=before)
+    return _panic(said[1], fault, own[start : end + _MOST_RECORDS], fatal=True)
 
 
 def _of_fault(own: Sequence[Record], at: int) -> Panic:
-    function, before = _function(own[at : at + _MOST_RECORDS])
-    return Panic(own[at].text, None, function, fatal=False, before=before)
+    return _panic(own[at].text, None, own[at : at + _MOST_RECORDS], fatal=False)
+
+
+def _panic(
+    message: bytes, fault: bytes | None, incident: Sequence[Record], *, fatal: bool
+) -> Panic:
+    callers = tuple(islice(_callers(incident), _MOST_CALLERS))
+    known = bool(callers) and not callers[0].at_its_start
+    return Panic(message, fault, callers[0].name if known else None, fatal, callers)
 
 
 def _first_of(own: Sequence[Record], last: int) -> int:
@@ -73,9 +102,8 @@ def _first_of(own: Sequence[Record], last: int) -> int:
     return first
 
 
-def _function(incident: Sequence[Record]) -> tuple[bytes | None, bool]:
+def _callers(incident: Sequence[Record]) -> Iterator[Caller]:
     for record in incident:
         for name, into in _PLACE.findall(record.text):
             if not _MACHINERY.fullmatch(name):
-                return bytes(name), int(into, 16) == 0
-    return None, False
+                yield Caller(bytes(name), int(into, 16) == 0)

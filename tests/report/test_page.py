@@ -292,6 +292,8 @@ def test_the_transcript_of_the_docs_is_what_is_printed(tmp_path: Path) -> None:
     )  # fmt: skip
     first, *_, page, picture = (line.strip() for line in command[2].splitlines())
     said = done.stdout.splitlines()
+    # The transcript is of Debian 12's kernel; a guest has that of the suite it is made on.
+    said[0] = re.sub(r"Linux \S+,", re.search(r"Linux \S+,", first)[0], said[0])  # type: ignore[index]
     assert said[0] == first
     for line, told in zip(said[-2:], (page, picture), strict=True):
         name, size, unit = re.fullmatch(r"(wrote \S+): ([\d.]+) (\w+)", line).groups()  # type: ignore[union-attr]
