@@ -25,6 +25,8 @@ MOST_SAMPLES = 1 << 14
 #: Bytes between two samples: the texts of microVMs' kernels have but 2 MiB, others 10 and more.
 _STEP, _LONGEST_STEP = 1 << 20, 8 << 20
 LONGEST = 64 << 20
+LEAD = 1 << 20
+"""What may lie between the image's start and the first sample that is code, at most."""
 
 
 def is_code(context: Context, place: int) -> bool:
@@ -56,6 +58,11 @@ def end_of(context: Context, place: int) -> int:
     return _last(context, place, STRIDE) + STRIDE
 
 
+def start_of(context: Context, place: int) -> int:
+    """Where it starts, or up to ``STRIDE`` bytes further down."""
+    return max(_last(context, place, -STRIDE) - STRIDE, 0)
+
+
 def _last(context: Context, place: int, stride: int) -> int:
     """The last sample of the text that has ``place``, upwards or downwards."""
     last = place
@@ -78,7 +85,7 @@ def texts(context: Context) -> Iterator[Range]:
     for place in places:
         if place >= end and is_text(context, place, step // 2):
             end = end_of(context, place)
-            yield Range(max(_last(context, place, -STRIDE) - STRIDE, 0), end)
+            yield Range(start_of(context, place), end)
 
 
 def _places(stored: Sequence[Range]) -> tuple[Iterable[int], int]:

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from ..arch.base import MASK64, Paging, Proposal
+from ..dumps.base import Range
 from ..symbols import kallsyms
 from .context import Context
 from .memory import PAGE_SIZE
@@ -40,22 +41,22 @@ class _Names(NamedTuple):
         return next((self.found[name] for name in names if name in self.found), None)
 
 
-def self_placed(context: Context, starts: range, size: int, source: str) -> Proposal | None:
+def self_placed(context: Context, starts: range, window: Range, source: str) -> Proposal | None:
     """What the image that starts at one of ``starts`` says of itself, if its tables map it there.
 
-    ``size`` bytes from the first of them are read, see :data:`MOST`.
+    ``window`` is the part of it that is read, all of it or its read-only data: :data:`MOST`.
     """
     arch, start = context.arch, starts.start
-    block = context.memory.block(start, size)
-    names = _names(context, block, starts)
+    block = context.memory.block(*window._replace(end=window.size))
+    names = _names(context, block, starts, window.start)
     text = names.first(*_TEXT)
     if text is None or not (names.physical or arch.is_image_vaddr(text)):
         return None
-    for root, paging in _roots(context, block, starts, names):
+    for root, paging in _roots(context, block, starts, names, window.start):
         space = arch.tables(context.memory, root, paging, context.ram_end)
         for vaddr in _executed(context) if names.physical else (text,):
             paddr = space.translate(vaddr)
-            if paddr is None or not start <= paddr < start + size:
+            if paddr is None or not start <= paddr < window.end:
                 continue
             voffset = (vaddr - paddr) & MASK64
             text_paddr = text if names.physical else paddr
@@ -70,7 +71,7 @@ def self_placed(context: Context, starts: range, size: int, source: str) -> Prop
     return None
 
 
-def _names(context: Context, block: bytearray, starts: range) -> _Names:
+def _names(context: Context, block: bytearray, starts: range, begin: int) -> _Names:
     """Its symbols; a kernel since 7.0 has but their distances from its table."""
     arch = context.arch
     wanted = frozenset((*_TEXT, *arch.start_symbols, *arch.top_tables))
@@ -79,11 +80,11 @@ def _names(context: Context, block: bytearray, starts: range) -> _Names:
     if found := kallsyms.decode(block, upper_half, wanted, layout):
         return _Names(found, physical=False)
     there = range(starts.start & -PAGE_SIZE, starts[-1] + _MAX_LEAD, PAGE_SIZE)
-    return _Names(kallsyms.decode(block, there, wanted, layout, starts.start), physical=True)
+    return _Names(kallsyms.decode(block, there, wanted, layout, begin), physical=True)
 
 
 def _roots(
-    context: Context, block: bytearray, starts: range, names: _Names
+    context: Context, block: bytearray, starts: range, names: _Names, begin: int
 ) -> Iterator[tuple[int, Paging]]:
     """Where its top-level table may be, and of what shape: as named, else any of its pages."""
     named, first = names.first(*context.arch.top_tables), names.first(*context.arch.start_symbols)
@@ -93,7 +94,7 @@ def _roots(
         pages = (start + named - first for start in starts)
     else:
         places = range(0, len(block), PAGE_SIZE)
-        pages = (starts.start + a for a in places if block.count(0, a, a + PAGE_SIZE) < PAGE_SIZE)
+        pages = (begin + a for a in places if block.count(0, a, a + PAGE_SIZE) < PAGE_SIZE)
     for page in pages:
         for paging in context.arch.pagings:
             yield page, paging

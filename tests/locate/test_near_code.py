@@ -65,14 +65,14 @@ def context(ram: list[Range], texts: list[range]) -> Context:
 
 def windows(ram: list[Range], texts: list[range]) -> tuple[list[Range], Context]:
     facts = context(ram, texts)
-    return list(near_code._windows(facts)), facts
+    return list(near_code._windows(facts, {})), facts
 
 
 def test_behind_each_text_and_where_the_highest_zone_starts() -> None:
     ram = [Range(0x4000_0000, 6 << 30)]
     text = range(0x5120_0000, 0x5120_0000 + 15 * MIB)
     found, facts = windows(ram, [text])
-    assert found[0] == Range(4 << 30, (4 << 30) + 16 * MIB)
+    assert found[0] == Range(4 << 30, (4 << 30) + near_code._WINDOW)
     assert len(found) == 2 and facts.swept == 1
     end = found[1].start - near_code._BEHIND.start
     assert text.stop <= end <= text.stop + 1 * MIB
@@ -81,7 +81,7 @@ def test_behind_each_text_and_where_the_highest_zone_starts() -> None:
 def test_modules_in_an_initrd_are_no_kernel() -> None:
     ram = [Range(0x4000_0000, 0x6000_0000)]
     found, facts = windows(ram, [range(0x4800_0000, 0x4808_0000)])
-    assert found == [] and facts.swept == 0
+    assert found == [Range(0x4000_0000, 0x4000_0000 + near_code._WINDOW)] and facts.swept == 0
 
 
 def test_little_is_read() -> None:

@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...arch.base import Proposal
+from ...dumps.base import Range
 from ..context import Context
-from ..kernel_code import texts
+from ..kernel_code import LEAD, texts
 from ..self_placed import MOST, self_placed
 
 SOURCE = "kernel-code"
 _MOST_TEXTS = 8  # of which up to 512 MiB are read
-#: What may lie between the image's start and the first sample that is code.
-_LEAD = 1 << 20
 
 
 def propose(context: Context) -> Iterator[Proposal]:
@@ -30,8 +29,9 @@ def propose(context: Context) -> Iterator[Proposal]:
             context.warn("more kernels' code in memory than is looked into")
             context.bounded = True
             return
-        start = max(text.start - _LEAD, 0)
-        starts = range(start, text.start + _LEAD, context.arch.image_align)
-        proposal = self_placed(context, starts, min(MOST, context.ram_end - start), SOURCE)
+        start = max(text.start - LEAD, 0)
+        starts = range(start, text.start + LEAD, context.arch.image_align)
+        window = Range(start, min(start + MOST, context.ram_end))
+        proposal = self_placed(context, starts, window, SOURCE)
         if proposal is not None:
             yield proposal

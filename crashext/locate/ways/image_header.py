@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...arch.base import Proposal
+from ...dumps.base import Range
 from ..context import Context
 from ..likeness import filled, is_hollow, text_places
 from ..memory import PAGE_SIZE
@@ -32,7 +33,7 @@ def propose(context: Context) -> Iterator[Proposal]:
             return
         room -= size
         starts = range(start, start + 1)
-        proposal = self_placed(context, starts, size, SOURCE)
+        proposal = self_placed(context, starts, Range(start, start + size), SOURCE)
         if proposal is None:
             context.unstarted.add(start)
         else:

@@ -3,8 +3,9 @@
 
 A few KiB in each 4 MiB tell where a kernel's text is (:mod:`crashext.locate.kernel_code`),
 the ends of RAM first. Its VMCOREINFO is in pages that it asked for while it started: the
-first that are free behind the image, or, where the guest has memory above 4 GiB, there
-(mm/page_alloc.c takes from the highest zone first).
+first that are free where RAM starts or behind the image, or, where the guest has memory above
+4 GiB, there (mm/page_alloc.c takes from the highest zone first). Else the image's own symbols
+lead there, where it has those of data.
 
 What is looked at is a part of memory: what is found is judged as anywhere else, and where
 nothing holds all of memory is searched.
@@ -20,8 +21,9 @@ from ...dumps.base import Range
 from ...dumps.marks import in_chunk
 from ...vmcoreinfo import Vmcoreinfo
 from ..context import Context
-from ..kernel_code import LONGEST, end_of, is_text
+from ..kernel_code import LEAD, LONGEST, STRIDE, end_of, is_text, start_of
 from ..memory import PAGE_SIZE
+from ..self_placed import self_placed
 from . import vmcoreinfo_memory
 
 SOURCE = "vmcoreinfo-near-code"
@@ -32,9 +34,10 @@ _LOW_IN = 4  # samples, one of which is from the end of RAM
 #: Looked behind so many texts, so far behind the end of each: read-only data, BTF and .data of
 #: distributions' images are 8 MiB at least, and it was met up to 33 MiB behind.
 _MOST_TEXTS = 8
-_BEHIND = range(8 << 20, 48 << 20)
+_BEHIND = range(8 << 20, 36 << 20)
 _HIGH = 4 << 30
-_WINDOW = 16 << 20  # bytes looked at above 4 GiB
+_WINDOW = 12 << 20  # bytes looked at there, or where RAM starts
+_RODATA = 16 << 20  # behind the text: symbols and page tables are in it
 _PART = 4 << 20  # bytes read at once
 
 
@@ -45,13 +48,20 @@ def propose(context: Context) -> Iterator[Proposal]:
     """
     if not context.sparing or context.arch.kernel_code is None:
         return
-    for window in _windows(context):
+    places: dict[int, int] = {}
+    for window in _windows(context, places):
         claims = vmcoreinfo_memory.claims(context, _texts(context, window), SOURCE)
         proposal = next((p for p in claims if p.text_vaddr is not None), None)
         if proposal is not None:
             yield proposal
             if proposal.kaslr_offset and _executed(context, proposal.text_vaddr):
                 return
+    for end, place in places.items():  # it is elsewhere: a newer kernel's symbols lead there
+        start = start_of(context, place)
+        starts = range(max(start - LEAD, 0), start + LEAD, context.arch.image_align)
+        proposal = self_placed(context, starts, Range(end - STRIDE, end + _RODATA), SOURCE)
+        if proposal is not None:
+            yield proposal
 
 
 def _executed(context: Context, text: int | None) -> bool:
@@ -59,21 +69,21 @@ def _executed(context: Context, text: int | None) -> bool:
     return any(text is not None and text <= cpu.pc < text + LONGEST for cpu in context.cpus)
 
 
-def _windows(context: Context) -> Iterator[Range]:
-    """Where to look, the likeliest first."""
+def _windows(context: Context, places: dict[int, int]) -> Iterator[Range]:
+    """Where to look, the likeliest first; by its end ``places`` gets a place of each text met."""
     for part in context.dump.ram:
-        if part.start <= _HIGH < part.end:
-            yield Range(_HIGH, min(part.end, _HIGH + _WINDOW))
-    ends: list[int] = []
+        start = _HIGH if part.start <= _HIGH < part.end else part.start
+        if part.size >= _STEP:
+            yield Range(start, min(part.end, start + _WINDOW))
     for count, place in enumerate(_places(context.dump.ram)):
-        if count >= _MOST_SAMPLES or len(ends) >= _MOST_TEXTS:
+        if count >= _MOST_SAMPLES or len(places) >= _MOST_TEXTS:
             return
         if is_text(context, place, _NEIGHBOUR):
             end = end_of(context, place)
-            if end not in ends:
-                ends.append(end)
+            if end not in places:
+                places[end] = place
                 yield Range(end + _BEHIND.start, end + _BEHIND.stop)
-    context.swept = len(ends)
+    context.swept = len(places)
 
 
 def _places(ram: tuple[Range, ...]) -> Iterator[int]:
