@@ -80,8 +80,14 @@ def test_behind_each_text_and_where_the_highest_zone_starts() -> None:
 
 def test_modules_in_an_initrd_are_no_kernel() -> None:
     ram = [Range(0x4000_0000, 0x6000_0000)]
-    found, facts = windows(ram, [range(0x4800_0000, 0x4808_0000)])
+    found, facts = windows(ram, [range(0x4800_0000, 0x4803_0000)])
     assert found == [Range(0x4000_0000, 0x4000_0000 + near_code._WINDOW)] and facts.swept == 0
+
+
+def test_the_text_of_a_small_kernel_is_found_in_a_second_sweep() -> None:
+    ram = [Range(0x4000_0000, 0x6000_0000)]
+    found, facts = windows(ram, [range(0x4021_0000, 0x403D_0000)])
+    assert len(found) == 2 and facts.swept == 1
 
 
 def test_little_is_read() -> None:
@@ -92,15 +98,15 @@ def test_little_is_read() -> None:
 
 
 def test_a_large_guest_is_not_swept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(near_code, "_MOST_SAMPLES", 100)
+    monkeypatch.setattr(near_code, "_SWEEPS", ((4 * MIB, 100),))
     found, facts = windows([Range(0, 1 << 40)], [range(1 << 30, (1 << 30) + 16 * MIB)])
     assert len(found) == 1 and facts.swept is None  # the highest zone's: no text was reached
 
 
 @pytest.mark.parametrize("ram", [[Range(5, 99 * MIB)], [Range(0, 9), Range(64 * MIB, 96 * MIB)]])
 def test_each_place_comes_once(ram: list[Range]) -> None:
-    places = list(near_code._places(tuple(ram)))
-    wanted = [p for r in ram for p in range(0, r.end, near_code._STEP) if p >= r.start]
+    places = list(near_code._places(tuple(ram), 4 * MIB))
+    wanted = [p for r in ram for p in range(0, r.end, 4 * MIB) if p >= r.start]
     assert sorted(places) == wanted
 
 

@@ -27,9 +27,10 @@ from ..self_placed import self_placed
 from . import vmcoreinfo_memory
 
 SOURCE = "vmcoreinfo-near-code"
-#: How far apart samples are, and a second one of a text: the smallest has some 10 MiB.
-_STEP, _NEIGHBOUR = 4 << 20, 1 << 20
-_MOST_SAMPLES = 8192
+#: How far apart samples are, and how many are taken: distributions' texts have 10 MiB at least,
+#: those of microVMs' kernels but 2. The second sample of a text is a part of that away.
+_SWEEPS = ((4 << 20, 8192), (1 << 20, 1024))
+_NEIGHBOUR = 4
 _LOW_IN = 4  # samples, one of which is from the end of RAM
 #: Looked behind so many texts, so far behind the end of each: read-only data, BTF and .data of
 #: distributions' images are 8 MiB at least, and it was met up to 33 MiB behind.
@@ -73,22 +74,25 @@ def _windows(context: Context, places: dict[int, int]) -> Iterator[Range]:
     """Where to look, the likeliest first; by its end ``places`` gets a place of each text met."""
     for part in context.dump.ram:
         start = _HIGH if part.start <= _HIGH < part.end else part.start
-        if part.size >= _STEP:
+        if part.size >= _WINDOW:
             yield Range(start, min(part.end, start + _WINDOW))
-    for count, place in enumerate(_places(context.dump.ram)):
-        if count >= _MOST_SAMPLES or len(places) >= _MOST_TEXTS:
-            return
-        if is_text(context, place, _NEIGHBOUR):
-            end = end_of(context, place)
-            if end not in places:
-                places[end] = place
-                yield Range(end + _BEHIND.start, end + _BEHIND.stop)
+    for step, most in _SWEEPS:
+        for count, place in enumerate(_places(context.dump.ram, step)):
+            if count >= most or len(places) >= _MOST_TEXTS:
+                return
+            if is_text(context, place, step // _NEIGHBOUR):
+                end = end_of(context, place)
+                if end not in places:
+                    places[end] = place
+                    yield Range(end + _BEHIND.start, end + _BEHIND.stop)
+        if places:
+            break
     context.swept = len(places)
 
 
-def _places(ram: tuple[Range, ...]) -> Iterator[int]:
+def _places(ram: tuple[Range, ...], step: int) -> Iterator[int]:
     """Samples of RAM from its start on, fewer from its end: boot loaders' copies are there."""
-    places = [range(-(-part.start // _STEP) * _STEP, part.end, _STEP) for part in ram]
+    places = [range(-(-part.start // step) * step, part.end, step) for part in ram]
     total = sum(map(len, places))
     upwards, downwards = chain(*places), chain(*(part[::-1] for part in places[::-1]))
     for count in range(total):
