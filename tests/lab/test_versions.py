@@ -150,4 +150,5 @@ def test_this_machines_row_is_as_published() -> None:
     python = ".".join(map(str, sys.version_info[:2]))
     key = (crash.version, python, series(guest.truth["qemu"]), series(guest.truth["release"]))
     if key in (tried := Kept.read(KEPT).tried):
-        assert (outcome.way, outcome.why) == (tried[key].way, tried[key].why)
+        # What a session started right lacks is each guest's own.
+        assert outcome.way == tried[key].way, outcome.why
