@@ -279,7 +279,7 @@ class SourceReader(io.RawIOBase):
 class ReadAhead:
     """Headers of a few bytes, most of them close to one another, read a page at a time.
 
-    A system call for each takes a microsecond on one machine and fifteen on another.
+    A system call for each would be half of the work.
     """
 
     def __init__(self, source: Source) -> None:
