@@ -42,11 +42,10 @@ def search(context: Context, *, everything: bool = False) -> list[Image]:
             break
         _add(context, images, _tried(context, way))
         _follow_captures(context, images)
-    if everything or not any(confidence(image) in SOUND for image in images):
-        for way in LAST:
-            if everything or not any(confidence(image) in SOUND for image in images):
-                _add(context, images, _tried(context, way))
-        _follow_captures(context, images)
+    for way in LAST:
+        if everything or not any(confidence(image) in SOUND for image in images):
+            _add(context, images, _tried(context, way))
+            _follow_captures(context, images)
     if any(kaslr.rests_on_note(context, image) for image in images) and settled(images):
         again = Way(vmcoreinfo_memory.SOURCE, vmcoreinfo_memory.propose)
         _add(context, images, _tried(context, again))

@@ -47,7 +47,7 @@ def self_placed(context: Context, starts: range, window: Range, source: str) -> 
     ``window`` is the part of it that is read, all of it or its read-only data: :data:`MOST`.
     """
     arch, start = context.arch, starts.start
-    block = context.memory.block(*window._replace(end=window.size))
+    block = context.memory.block(window.start, window.size)
     names = _names(context, block, starts, window.start)
     text = names.first(*_TEXT)
     if text is None or not (names.physical or arch.is_image_vaddr(text)):

@@ -90,6 +90,13 @@ def test_the_text_of_a_small_kernel_is_found_in_a_second_sweep() -> None:
     assert len(found) == 2 and facts.swept == 1
 
 
+def test_ranges_of_ram_are_looked_at_only_so_many() -> None:
+    """A dump can have thousands, each of which would cost as much."""
+    ram = [Range(at << 30, (at << 30) + 64 * MIB) for at in range(8, 40)]
+    found, _ = windows(ram, [])
+    assert len(found) == near_code._MOST_ZONES
+
+
 def test_little_is_read() -> None:
     ram = [Range(0x4000_0000, 0x4000_0000 + (16 << 30))]
     found, facts = windows(ram, [range(0x5120_0000, 0x5220_0000)])

@@ -17,7 +17,7 @@ IMAGE_ALIGN = 64 << 10
 #: Of the header that an image starts with.
 IMAGE_MAGIC = b"ARM\x64"
 #: ``mrs Xn, sp_el0``: how a kernel finds its current task (arch/arm64/include/asm/current.h).
-#: It is undefined where programs run (Arm ARM, D19.2.130).
+#: It is undefined where programs run (Arm ARM, SP_EL0).
 READS_CURRENT = re.compile(rb"[\0-\x1f]\x41\x38\xd5", re.DOTALL)
 #: What is before .text since 5.11: the header and code of early boot (SEGMENT_ALIGN,
 #: kernel/vmlinux.lds.S). It is not reserved, so any other memory may lie there once it runs.

@@ -14,7 +14,7 @@ nothing holds all of memory is searched.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 
 from ...arch.base import Proposal
 from ...dumps.base import Range
@@ -38,6 +38,7 @@ _MOST_TEXTS = 8
 _BEHIND = range(8 << 20, 36 << 20)
 _HIGH = 4 << 30
 _WINDOW = 12 << 20  # bytes looked at there, or where RAM starts
+_MOST_ZONES = 4  # ranges of RAM whose start is looked at
 _RODATA = 16 << 20  # behind the text: symbols and page tables are in it
 _PART = 4 << 20  # bytes read at once
 
@@ -72,10 +73,10 @@ def _executed(context: Context, text: int | None) -> bool:
 
 def _windows(context: Context, places: dict[int, int]) -> Iterator[Range]:
     """Where to look, the likeliest first; by its end ``places`` gets a place of each text met."""
-    for part in context.dump.ram:
+    large = (part for part in context.dump.ram if part.size >= _WINDOW)
+    for part in islice(large, _MOST_ZONES):
         start = _HIGH if part.start <= _HIGH < part.end else part.start
-        if part.size >= _WINDOW:
-            yield Range(start, min(part.end, start + _WINDOW))
+        yield Range(start, min(part.end, start + _WINDOW))
     for step, most in _SWEEPS:
         for count, place in enumerate(_places(context.dump.ram, step)):
             if count >= most or len(places) >= _MOST_TEXTS:

@@ -57,8 +57,10 @@ def find(paths: Sequence[str], complain: Callable[[str], None]) -> Iterator[Item
     """The files that the paths mean, as they are met; what can't be looked into is told."""
     for path in paths:
         try:
-            inside = _remote if is_url(path) else _local
-            yield from inside(path if is_url(path) else local_path(path), complain)
+            if is_url(path):
+                yield from _remote(path, complain)
+            else:
+                yield from _local(local_path(path), complain)
         except UnreadableDump as error:
             complain(str(error))
             yield Item(path)
